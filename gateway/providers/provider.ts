@@ -1,0 +1,160 @@
+/**
+ * What every provider is: `stream(request, context)` yields events for a request that is a plain value, so it
+ * can be replayed on another provider. The last event is always `end`; a vendor's fault never throws. A chain
+ * of providers, a breaker around one and a hedge of two are providers too.
+ */
+import type { Clock } from "../clock.ts";
+
+/** What a call gets beside its request. */
+export interface CallContext {
+  /** Cancels the call; `end { outcome: "cancelled" }` follows within 50 ms. */
+  signal: AbortSignal;
+  /** When the whole call must have ended, on `clock.nowMs()`. */
+  deadlineMs: number;
+  clock: Clock;
+  /** Whose call it is: for logs, metrics and limits. */
+  tenant: string;
+  /** Random id of the call, for logs. */
+  callId: string;
+}
+
+/** Units that vendors charge by; only those that apply are set. */
+export interface Usage {
+  inputTokens?: number;
+  outputTokens?: number;
+  audioMs?: number;
+  characters?: number;
+}
+
+/** Why a provider failed, in our terms (never the vendor's own text, which may hold keys). */
+export interface ProviderFault {
+  /** Stands in the table of errors. */
+  code: "provider_unavailable" | "provider_overloaded" | "provider_timeout" | "provider_rejected";
+  message: string;
+  retryable: boolean;
+}
+
+/** The last event of every stream. */
+export interface EndEvent {
+  type: "end";
+  outcome: "completed" | "cancelled" | "failed";
+  error?: ProviderFault;
+  usage: Usage;
+  /** Name of the provider that did the work (a chain gives that of its winning link). */
+  provider: string;
+}
+
+export interface Provider<Request, Event> {
+  /** As in `PARLEY_STT`, `PARLEY_AI`, `PARLEY_TTS`. */
+  readonly name: string;
+  /** Never throws and never rejects; the last event is `end`. */
+  stream(request: Request, context: CallContext): AsyncIterable<Event | EndEvent>;
+  /** Loads models, opens channels. Resolves when the first call would be fast; never rejects. */
+  warm?(): Promise<void>;
+  close?(): Promise<void>;
+}
+
+// ---- Speech to text --------------------------------------------------------------------------------------
+
+/** A piece of an utterance on its way to a recogniser. */
+export type AudioPiece =
+  | { type: "samples"; fromSample: number; pcm: Int16Array }
+  /** Speech paused (it may go on): everything voiced ends at `lastVoicedSample`. A good moment to transcribe. */
+  | { type: "pause"; lastVoicedSample: number }
+  /** Speech went on after a pause. */
+  | { type: "resumed"; atSample: number }
+  /** The utterance ended; nothing follows. */
+  | { type: "end"; atSample: number };
+
+/** A sample range, possibly still open; readable again from any sample, so that another provider can start over. */
+export interface AudioRange {
+  /** 16000. PCM is mono int16. */
+  readonly sampleRateHz: 16000;
+  readonly fromSample: number;
+  /** Pieces in order from `fromSample`, waiting for those still to come; ends after `end` or on abort. */
+  read(fromSample: number, signal: AbortSignal): AsyncIterable<AudioPiece>;
+}
+
+export interface SttRequest {
+  audio: AudioRange;
+  /** BCP 47; absent means the provider's default. */
+  language?: string;
+  /** Words to expect (names, jargon), from the session's transcription prompt. */
+  prompt?: string;
+}
+
+export type SttEvent =
+  | { type: "partial"; text: string }
+  /** The transcript of everything up to `untilSample`; empty when nobody said a word. */
+  | { type: "final"; text: string; untilSample: number };
+
+export type SttProvider = Provider<SttRequest, SttEvent>;
+
+// ---- AI --------------------------------------------------------------------------------------------------
+
+export type AiMessage =
+  | { role: "system" | "user"; text: string }
+  /** `text` is what was heard. `interrupted`: the listener cut it off there. */
+  | { role: "assistant"; text: string; interrupted?: boolean }
+  | { role: "toolCall"; callId: string; name: string; arguments: string }
+  | { role: "toolOutput"; callId: string; output: string };
+
+/** A function that the client offers; `parameters` is a JSON schema. */
+export interface AiTool {
+  name: string;
+  description?: string;
+  parameters?: unknown;
+}
+
+export type AiToolChoice = "auto" | "none" | "required" | { name: string };
+
+/** A piece of knowledge that the turn retrieved. */
+export interface Passage {
+  id: string;
+  /** Where it comes from, e.g. a document's title and heading. */
+  source: string;
+  text: string;
+  /** 0 to 1, cosine and keywords together. */
+  score: number;
+}
+
+export interface AiRequest {
+  instructions: string;
+  messages: AiMessage[];
+  passages: Passage[];
+  tools: AiTool[];
+  toolChoice: AiToolChoice;
+  /** Words of this answer that were already spoken (by a provider that died): go on exactly there. "" at first. */
+  spokenPrefix: string;
+  /** null means the provider's own limit. */
+  maxOutputTokens: number | null;
+}
+
+export type AiEvent =
+  | { type: "text"; delta: string }
+  /** Complete; never repeated. `callId` is the provider's or made by the turn. */
+  | { type: "toolCall"; callId: string; name: string; arguments: string };
+
+/** `end.usage` counts tokens; `incomplete` says that the answer was cut by `maxOutputTokens`. */
+export type AiProvider = Provider<AiRequest, AiEvent | { type: "incomplete"; reason: "max_output_tokens" }>;
+
+// ---- Text to speech --------------------------------------------------------------------------------------
+
+export interface TtsRequest {
+  /** One speakable piece, plain words. */
+  text: string;
+  voice: string;
+  /** 1 is normal, 0.25 to 1.5. */
+  speedRatio: number;
+  /** What the caller wants out; a provider resamples if it can't speak at that rate. */
+  sampleRateHz: 8000 | 16000 | 24000;
+  language?: string;
+}
+
+export type TtsEvent =
+  /** Mono int16 at the request's rate, in order. */
+  | { type: "audio"; pcm: Int16Array }
+  /** A word begins at `fromSample` (counted from the piece's start); comes before the audio that holds it. */
+  | { type: "word"; text: string; fromSample: number };
+
+export type TtsProvider = Provider<TtsRequest, TtsEvent>;

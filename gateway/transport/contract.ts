@@ -1,0 +1,52 @@
+/** What a connection needs to know of the request that opened it. */
+export interface HandshakeRequest {
+  /** Path and query as sent, e.g. `/v1/realtime?model=x`. */
+  url: URL;
+  headers: Record<string, string | undefined>;
+  /** Offered subprotocols, in order. */
+  subprotocols: string[];
+  remoteAddress: string;
+  secure: boolean;
+}
+
+/** A handshake's outcome: the handler to attach, or a refusal in HTTP. */
+export type HandshakeDecision =
+  | { accept: true; subprotocol: string | null; open: (socket: TransportSocket) => SocketHandler }
+  | { accept: false; status: number; code: string; message: string; headers?: Record<string, string> };
+
+/** Called by the transport; must not throw. */
+export interface SocketHandler {
+  onText(text: string): void;
+  /** `bytes` is valid only during the call: copy what outlives it. */
+  onBinary(bytes: Uint8Array): void;
+  /** The send buffer fell under the low-water mark after `send` returned "backlogged". */
+  onDrain(): void;
+  /** Always the last call, exactly once. */
+  onClose(code: number, reason: string): void;
+}
+
+export type SendResult = "sent" | "backlogged" | "closed";
+
+/** One open connection. */
+export interface TransportSocket {
+  readonly id: string;
+  readonly remoteAddress: string;
+  /** Never throws. A send past the hard limit closes the socket with the coded reason `slow_client`. */
+  send(data: string | Uint8Array): SendResult;
+  /** Bytes accepted but not yet handed to the kernel. */
+  readonly bufferedBytes: number;
+  /** Starts the closing handshake; `reason` is cut to 123 bytes. Idempotent. */
+  close(code: number, reason: string): void;
+  /** Moment (clock.nowMs) at which the message being delivered was read from the socket. */
+  readonly readAtMs: number;
+}
+
+export interface Transport {
+  /** Resolves with the bound address. Rejects with a GatewayError when the port is taken. */
+  listen(): Promise<{ host: string; port: number }>;
+  /** Stops accepting; open sockets live on until closed. */
+  stopAccepting(): void;
+  /** Closes every socket with `code` and frees the port. */
+  close(code: number, reason: string): Promise<void>;
+  readonly openSockets: number;
+}
