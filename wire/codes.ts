@@ -26,6 +26,8 @@ export const errorCodes = [
   "output_audio_buffer_clear_empty",
   "conversation_full",
   "cannot_update_voice",
+  "too_many_responses",
+  "rate_limit_exceeded",
   // Providers and engines
   "provider_unavailable",
   "provider_overloaded",
@@ -54,6 +56,7 @@ export const errorCodes = [
   "flood",
   "protocol_violation",
   "session_expired",
+  "taken_over",
   "server_restart",
   "invalid_config",
   "port_in_use",

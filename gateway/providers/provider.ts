@@ -16,6 +16,30 @@ export interface CallContext {
   tenant: string;
   /** Random id of the call, for logs. */
   callId: string;
+  /** Told by a chain which link is at work; must not throw. */
+  observer?: AttemptObserver;
+}
+
+/** One link's part in a call. */
+export interface Attempt {
+  stage: "stt" | "ai" | "tts";
+  /** Name of the link. */
+  provider: string;
+  outcome: "completed" | "cancelled" | "failed";
+  /** With failed: why. */
+  code: ProviderFault["code"] | null;
+  /** From the request to its end, or to the moment that it was given up. */
+  durationMs: number;
+  /** From the request to the first useful output; null if there was none. */
+  usefulMs: number | null;
+  /** How long after the link's deadline that was noticed (0 when it ended by itself). */
+  overdueMs: number;
+}
+
+/** Follows one call through the links of a chain. */
+export interface AttemptObserver {
+  started(provider: string): void;
+  ended(attempt: Attempt): void;
 }
 
 /** Units that vendors charge by; only those that apply are set. */

@@ -50,3 +50,36 @@ export interface Transport {
   close(code: number, reason: string): Promise<void>;
   readonly openSockets: number;
 }
+
+/** Who opened a realtime connection, and with what. */
+export interface RealtimeContext {
+  /** Whose usage it is: the key's name, or "local" where no keys are set. */
+  tenant: string;
+  keyName: string;
+  /** Path and query as sent. */
+  url: URL;
+  /** Session configuration that a client secret carries (the protocol's own JSON, unchecked); null without one. */
+  clientSecretSession: unknown | null;
+  /** The caller's address (behind trusted proxies: the one that they name). */
+  remoteAddress: string;
+}
+
+/** What speaks `GET /v1/realtime` once the door let the caller in. */
+export interface RealtimeEndpoint {
+  /** Begins a session (or resumes one) on an open socket. Must not throw. */
+  open(context: RealtimeContext, socket: TransportSocket): SocketHandler;
+  readonly activeSessions: number;
+  /**
+   * Judges a session configuration that a client secret is to carry (the protocol's own JSON).
+   *
+   * @throws {GatewayError} as a `session.update` with it would be refused
+   */
+  checkSession?(session: unknown): void;
+  /**
+   * Before a planned stop: announces it to clients that asked, starts no more turns, resolves when those at work are
+   * over or the signal aborts. Never rejects.
+   */
+  drain(signal: AbortSignal): Promise<void>;
+  /** Frees what the sessions hold, after the sockets were closed. */
+  close(): Promise<void>;
+}

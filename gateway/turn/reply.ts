@@ -22,6 +22,8 @@ export interface ReplyRequest {
   spokenPrefix: string;
   /** The turn's line of time so far; the reply goes on with it. */
   ledger: Ledger;
+  /** Set: nothing is asked of the AI; the prepared sentence for this code is spoken and the reply ends failed with it. */
+  apology?: string;
 }
 
 export interface ReplyAttempt {

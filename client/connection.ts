@@ -1,0 +1,206 @@
+import { errorOfClose, ParleyError } from "./parley-error.ts";
+import { isReconnectable, type ReconnectPolicy, reconnectDelayMs } from "./reconnect-policy.ts";
+import {
+  diagnoseRefusal,
+  subprotocols,
+  type WebSocketConstructor,
+  type WebSocketLike,
+} from "./server-link.ts";
+
+export interface ConnectionOptions {
+  url: URL;
+  /** Asked anew for every attempt; "" for none. */
+  apiKey: () => Promise<string>;
+  /** From the first byte to the server's first event. */
+  connectTimeoutMs: number;
+  /** Null: a lost connection is not taken up again. */
+  policy: ReconnectPolicy | null;
+  webSocket: WebSocketConstructor;
+  /** Uniform in [0, 1). */
+  random: () => number;
+}
+
+export interface ConnectionHandlers {
+  /** @returns whether the conversation stands: the server said that it is ready */
+  onMessage(data: unknown): boolean;
+  /** The connection is gone and will be taken up again. */
+  onLost(cause: ParleyError): void;
+  onReconnecting(notice: { attempt: number; delayMs: number; cause: ParleyError }): void;
+  /** Brings a fresh connection to where the lost one was; it counts as restored once that has worked. */
+  restore(): Promise<void>;
+  onRestored(): void;
+  /** The last call of a connection that was opened, whoever ended it; null if it was wanted. */
+  onEnd(error: ParleyError | null): void;
+}
+
+/** One WebSocket to the server after another, as long as the reconnect policy gives hope. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #handlers: ConnectionHandlers;
+  #socket: WebSocketLike | null = null;
+  /** Aborted when the caller or the policy ends it all; null while closed. */
+  #life: AbortController | null = null;
+  #reconnecting = false;
+
+  constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+  }
+
+  /** Bytes that the network has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  /**
+   * Connects once.
+   *
+   * @throws {ParleyError} why it didn't work, or `closed_by_caller`
+   */
+  async open(): Promise<void> {
+    const life = new AbortController();
+    this.#life = life;
+    try {
+      await this.#attempt(life.signal);
+    } catch (error) {
+      this.#end(life, null);
+      throw error;
+    }
+  }
+
+  /** Nothing is sent while there is no open socket. */
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#socket?.readyState === 1) this.#socket.send(data);
+  }
+
+  /** Ends the connection, or the attempt at one. */
+  close(): void {
+    if (this.#life !== null) this.#end(this.#life, null);
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const key = await this.#options.apiKey();
+    const protocols = subprotocols(key);
+    if (signal.aborted) throw new ParleyError("closed_by_caller");
+    const socket = new this.#options.webSocket(this.#options.url.href, protocols);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    try {
+      await this.#establish(socket, key, signal);
+    } catch (error) {
+      if (this.#socket === socket) this.#socket = null;
+      socket.close();
+      throw error;
+    }
+  }
+
+  /** Resolves at the server's word that it is ready; from then on a close is a loss. */
+  #establish(socket: WebSocketLike, key: string, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(
+      () => reject(new ParleyError("connect_timeout")),
+      this.#options.connectTimeoutMs,
+    );
+    const onAbort = (): void => reject(new ParleyError("closed_by_caller"));
+    signal.addEventListener("abort", onAbort, { once: true });
+    let opened = false;
+    let established = false;
+    socket.addEventListener("open", () => {
+      opened = true;
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (this.#socket !== socket || !this.#handlers.onMessage(data)) return;
+      established = true;
+      resolve();
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      if (established) this.#onLoss(socket, errorOfClose(code, reason), code);
+      else if (opened) reject(errorOfClose(code, reason));
+      else void diagnoseRefusal(this.#options.url, key, this.#options.connectTimeoutMs).then(reject);
+    });
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    });
+  }
+
+  #onLoss(socket: WebSocketLike, cause: ParleyError, code: number): void {
+    if (this.#socket !== socket || this.#life === null) return;
+    this.#socket = null;
+    const { policy } = this.#options;
+    if (policy === null || !isReconnectable(code)) {
+      this.#end(this.#life, cause);
+      return;
+    }
+    this.#handlers.onLost(cause);
+    // Lost again while it was being restored: the loop under way hears of it from `restore`.
+    if (!this.#reconnecting) void this.#reconnect(policy, cause, this.#life);
+  }
+
+  async #reconnect(policy: ReconnectPolicy, cause: ParleyError, life: AbortController): Promise<void> {
+    this.#reconnecting = true;
+    let end: ParleyError | null = null;
+    for (let attempt = 1; !life.signal.aborted; attempt++) {
+      const delayMs = reconnectDelayMs(attempt, policy, this.#options.random());
+      if (delayMs === null) {
+        end = new ParleyError("reconnect_failed", cause.details);
+        break;
+      }
+      this.#handlers.onReconnecting({ attempt, delayMs, cause });
+      await wait(delayMs, life.signal);
+      if (life.signal.aborted) break;
+      let attempted = false;
+      try {
+        await this.#attempt(life.signal);
+        attempted = true;
+        await this.#handlers.restore();
+        // Lost again before anything was asked of it.
+        if (this.#socket === null) continue;
+        break;
+      } catch (error) {
+        if (this.#socket === null && attempted) continue;
+        this.#drop();
+        const failure =
+          error instanceof ParleyError
+            ? error
+            : new ParleyError("reconnect_failed", { detail: String(error) });
+        if (failure.retryable) continue;
+        end = failure;
+        break;
+      }
+    }
+    this.#reconnecting = false;
+    if (life.signal.aborted) return;
+    if (end === null) this.#handlers.onRestored();
+    else this.#end(life, end);
+  }
+
+  /** Leaves the socket without ending the connection. */
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(1000, "");
+  }
+
+  #end(life: AbortController, error: ParleyError | null): void {
+    if (this.#life !== life) return;
+    this.#life = null;
+    this.#drop();
+    life.abort();
+    this.#handlers.onEnd(error);
+  }
+}
+
+/** Resolves after `durationMs`, or at once when the signal is aborted. */
+function wait(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, durationMs);
+    signal.addEventListener("abort", done, { once: true });
+    if (signal.aborted) done();
+  });
+}

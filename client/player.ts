@@ -1,0 +1,242 @@
+import { Emitter } from "./emitter.ts";
+import { ParleyError } from "./parley-error.ts";
+import type { Flushed, Heard, ReplyAudio } from "./playback-queue.ts";
+import type { PlayerCommand, PlayerProcessorOptions, PlayerReport } from "./worklets/player-messages.ts";
+
+export interface PlayerOptions {
+  /** Where the bundled `worklets/player-worklet.ts` is served. */
+  workletUrl: string;
+  /** Rate of the audio handed to `play`. Default 24,000. */
+  sampleRateHz?: number;
+  /** A reply begins once that much of it is there. Default 80. */
+  jitterMs?: number;
+  /** How often `position` comes while something plays. Default 250. */
+  reportIntervalMs?: number;
+  /** Keeps what is played (at most 5 minutes), for debugging: see `recording`. */
+  record?: boolean;
+}
+
+export interface PlayerEvents {
+  /** Sound begins or ends. */
+  playing: boolean;
+  /** How far an item was played: every `reportIntervalMs`, and at its end. */
+  position: Heard;
+  /** The network was slower than the speech; silence until 80 ms are there again. */
+  underrun: Heard;
+  error: ParleyError;
+}
+
+/** More than that waiting is refused: a server that doesn't pace may send a long reply at once. */
+const maxBufferedMs = 10 * 60_000;
+/** An unfinished item that gets no audio for that long counts as finished. */
+const maxStarvedMs = 15_000;
+const maxRecordedMs = 5 * 60_000;
+/** A sleeping audio thread doesn't answer; what was last reported stands then. */
+const flushTimeoutMs = 300;
+/** Volume while a possible interruption is judged (-14 dB), and how fast it gets there and back. */
+const duckedGain = 0.2;
+const duckSeconds = 0.03;
+const unduckSeconds = 0.15;
+
+/** Plays replies and knows to the sample how much of each was played. Browser only. */
+export class Player extends Emitter<PlayerEvents> {
+  readonly #options: PlayerOptions;
+  readonly sampleRateHz: number;
+  #context: AudioContext | null = null;
+  #node: AudioWorkletNode | null = null;
+  #gain: GainNode | null = null;
+  #playing = false;
+  #position: Heard | null = null;
+  #flushCount = 0;
+  readonly #flushes = new Map<number, (flushed: Flushed[]) => void>();
+  #recorded: Int16Array[] = [];
+  #recordedSamples = 0;
+
+  constructor(options: PlayerOptions) {
+    super();
+    this.#options = options;
+    this.sampleRateHz = options.sampleRateHz ?? 24_000;
+  }
+
+  /** Whether sound is coming out, or waiting for its buffer to fill. */
+  get playing(): boolean {
+    return this.#playing;
+  }
+
+  /**
+   * Gets ready. Call it from a click or a key press, or browsers keep the audio asleep.
+   *
+   * @throws {ParleyError} `playback_failed`
+   */
+  async start(): Promise<void> {
+    if (this.#context !== null) return;
+    try {
+      // At the replies' rate: the browser resamples to the device's.
+      const context = new AudioContext({ latencyHint: "interactive", sampleRate: this.sampleRateHz });
+      this.#context = context;
+      await Promise.all([context.audioWorklet.addModule(this.#options.workletUrl), context.resume()]);
+      if (this.#context !== context) throw new ParleyError("closed_by_caller");
+      this.#connect(context);
+    } catch (error) {
+      this.close();
+      throw error instanceof ParleyError
+        ? error
+        : new ParleyError("playback_failed", { detail: String(error) });
+    }
+  }
+
+  /** Adds reply audio; its buffer is taken over and can't be used afterwards. */
+  play(audio: ReplyAudio): void {
+    if (this.#node === null) return;
+    this.#setPlaying(true);
+    this.#command({ type: "play", audio }, [audio.pcm.buffer as ArrayBuffer]);
+  }
+
+  /** No more audio will come for the item. */
+  finish(itemId: string): void {
+    this.#command({ type: "finish", itemId });
+  }
+
+  /**
+   * Stops at once and drops what waits: the user interrupts.
+   *
+   * @returns the items dropped and how much of each was heard; `cut: false` marks one that was heard whole
+   */
+  async flush(): Promise<Flushed[]> {
+    if (this.#node === null || !this.#playing) return [];
+    this.#flushCount++;
+    const id = this.#flushCount;
+    const { promise, resolve } = Promise.withResolvers<Flushed[]>();
+    this.#flushes.set(id, resolve);
+    const last = this.#position;
+    const timer = setTimeout(() => resolve(last === null ? [] : [{ ...last, cut: true }]), flushTimeoutMs);
+    this.#command({ type: "flush", id });
+    const flushed = await promise;
+    clearTimeout(timer);
+    this.#flushes.delete(id);
+    this.unduck();
+    this.#setPlaying(false);
+    return flushed;
+  }
+
+  /** Lowers the volume: somebody may be about to interrupt. */
+  duck(): void {
+    this.#ramp(duckedGain, duckSeconds);
+  }
+
+  /** Brings the volume back. */
+  unduck(): void {
+    this.#ramp(1, unduckSeconds);
+  }
+
+  /** Wakes the audio up after the device slept or a call came in. */
+  async wake(): Promise<void> {
+    if (this.#context !== null && this.#context.state !== "running") await this.#context.resume();
+  }
+
+  /** What was played so far, int16 mono at `sampleRateHz`, if `record` is on: a debugging aid. */
+  recording(): Int16Array {
+    const whole = new Int16Array(this.#recordedSamples);
+    let at = 0;
+    for (const piece of this.#recorded) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+
+  /** Falls silent and lets go of the device. Idempotent. */
+  close(): void {
+    if (this.#node !== null) this.#node.port.onmessage = null;
+    if (this.#context !== null && this.#context.state !== "closed") void this.#context.close();
+    this.#context = null;
+    this.#node = null;
+    this.#gain = null;
+    for (const resolve of this.#flushes.values()) resolve([]);
+    this.#setPlaying(false);
+  }
+
+  #connect(context: AudioContext): void {
+    const processorOptions: PlayerProcessorOptions = {
+      jitterMs: this.#options.jitterMs ?? 80,
+      reportIntervalMs: this.#options.reportIntervalMs ?? 250,
+      maxBufferedMs,
+      maxStarvedMs,
+      record: this.#options.record === true,
+    };
+    const node = new AudioWorkletNode(context, "parley-player", {
+      numberOfInputs: 0,
+      numberOfOutputs: 1,
+      outputChannelCount: [1],
+      processorOptions,
+    });
+    node.port.onmessage = ({ data }: MessageEvent<PlayerReport>) => this.#onReport(data);
+    node.onprocessorerror = () => this.emit("error", new ParleyError("playback_failed"));
+    this.#gain = context.createGain();
+    node.connect(this.#gain).connect(context.destination);
+    this.#node = node;
+  }
+
+  #onReport(report: PlayerReport): void {
+    switch (report.type) {
+      case "started":
+        this.#setPlaying(true);
+        this.#keepPosition(report);
+        break;
+      case "position":
+      case "finished":
+        this.#keepPosition(report);
+        this.emit("position", heardOf(report));
+        break;
+      case "underrun":
+        this.emit("underrun", heardOf(report));
+        break;
+      case "drained":
+        this.#position = null;
+        this.#setPlaying(false);
+        break;
+      case "flushed":
+        this.#flushes.get(report.id)?.(report.flushed);
+        break;
+      case "refused":
+        this.emit("error", new ParleyError("playback_buffer_full"));
+        break;
+      case "recorded":
+        this.#keepRecorded(report.pcm);
+        break;
+    }
+  }
+
+  #keepPosition(heard: Heard): void {
+    this.#position = heardOf(heard);
+  }
+
+  #keepRecorded(pcm: Int16Array): void {
+    if (this.#recordedSamples + pcm.length > (maxRecordedMs * this.sampleRateHz) / 1000) return;
+    this.#recorded.push(pcm);
+    this.#recordedSamples += pcm.length;
+  }
+
+  #setPlaying(playing: boolean): void {
+    if (playing === this.#playing) return;
+    this.#playing = playing;
+    this.emit("playing", playing);
+  }
+
+  #ramp(gain: number, seconds: number): void {
+    if (this.#gain === null || this.#context === null) return;
+    const now = this.#context.currentTime;
+    const { gain: parameter } = this.#gain;
+    parameter.cancelScheduledValues(now);
+    parameter.setValueAtTime(parameter.value, now);
+    parameter.linearRampToValueAtTime(gain, now + seconds);
+  }
+
+  #command(command: PlayerCommand, transfer: Transferable[] = []): void {
+    this.#node?.port.postMessage(command, transfer);
+  }
+}
+
+function heardOf({ itemId, contentIndex, playedMs }: Heard): Heard {
+  return { itemId, contentIndex, playedMs };
+}

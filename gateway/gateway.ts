@@ -1,0 +1,191 @@
+/** Builds one gateway process: everything is made here and handed in. */
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import { createAudioBus } from "../workers/audio/bus.ts";
+import type { AudioBus } from "../workers/audio/messages.ts";
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { GatewayError } from "./errors.ts";
+import type { PageAsset } from "./http/app.ts";
+import { createHttpApp } from "./http/app.ts";
+import { createClientSecrets } from "./http/client-secrets.ts";
+import { createDoor } from "./http/door.ts";
+import { createRealtimeUpgrade } from "./http/realtime-upgrade.ts";
+import type { GatewayStart, SpeechSockets } from "./process-messages.ts";
+import type { Log } from "./telemetry/log.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
+import type { RealtimeEndpoint } from "./transport/contract.ts";
+import type { TransportLimits, TransportObserver } from "./transport/limits.ts";
+import { createListener } from "./transport/listener.ts";
+import { createWsTransport } from "./transport/ws.ts";
+
+/** How long a closing handshake may take. */
+const closeTimeoutMs = 2000;
+
+/** What a realtime endpoint is built from. */
+export interface EndpointParts {
+  config: Config;
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  bus: AudioBus;
+  /** Signs resume tokens. */
+  secret: string;
+  /** Null when no chain names an embedded engine. */
+  speechSockets: SpeechSockets | null;
+  /** Folder of the models, with a slash at its end. */
+  modelsDir: string;
+}
+
+export interface GatewayOptions extends GatewayStart {
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  modelsDir: string;
+  /** Metrics of all processes together. */
+  collectMetrics: () => Promise<{ contentType: string; text: string }>;
+  createEndpoint: (parts: EndpointParts) => Promise<RealtimeEndpoint>;
+  /** Bundles the page; begun once the gateway listens. */
+  loadPage: () => Promise<ReadonlyMap<string, PageAsset>>;
+}
+
+/** A gateway that listens. */
+export interface Gateway {
+  readonly host: string;
+  readonly port: number;
+  /**
+   * Takes no more sessions, waits for turns at work (as long as the settings say), closes every socket with 4000 and
+   * frees everything.
+   */
+  drain(): Promise<void>;
+}
+
+/**
+ * @returns when the gateway listens and its audio thread runs; models of engines may still be loading
+ * @throws {GatewayError} `port_in_use`, `invalid_config`, `model_checksum_mismatch`
+ */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const { clock, config, log, metrics, modelsDir, secret, speechSockets } = options;
+  // The audio thread loads its model while the rest is built.
+  const bus = createBus(options);
+  const endpoint = await options.createEndpoint({
+    config,
+    clock,
+    log,
+    metrics,
+    bus,
+    secret,
+    speechSockets,
+    modelsDir,
+  });
+  const { apiKeys, allowedOrigins, allowedHosts } = config;
+  const clientSecrets = createClientSecrets(secret, clock);
+  const door = createDoor({ apiKeys, allowedOrigins, allowedHosts, clientSecrets });
+  const server = createListener({ ...config, tls: readTls(config) });
+  const page = Promise.withResolvers<ReadonlyMap<string, PageAsset>>();
+  page.promise.catch((err: unknown) => log.error({ err }, "the page could not be bundled"));
+  const state = { draining: false, audioUp: false };
+  const http = await createHttpApp({
+    ...{ server, door, clientSecrets, clock, version: options.version },
+    maxBodyBytes: config.maxBodyBytes,
+    trustedProxies: config.trustProxy,
+    notReadyBecause: () =>
+      state.draining ? "draining" : state.audioUp && bus.healthy ? null : "audio_front_end_down",
+    collectMetrics: options.collectMetrics,
+    page: page.promise,
+    checkSession: (session) => endpoint.checkSession?.(session),
+    countRequest: metrics.countHttpRequest,
+    onFault: (err) => log.error({ err }, "a request failed"),
+  });
+  const transport = createWsTransport({
+    ...{ server, clock, host: config.host, port: options.port, trustedProxies: config.trustProxy },
+    decide: createRealtimeUpgrade({
+      ...{ door, endpoint, maxSessions: config.maxSessions },
+      audioHealthy: () => state.audioUp && bus.healthy,
+    }),
+    limits: transportLimits(config),
+    observe: observeTransport(metrics, log),
+  });
+  const address = await transport.listen();
+  await bus.ready();
+  state.audioUp = true;
+  options.loadPage().then(page.resolve, page.reject);
+  return {
+    ...address,
+    drain: async () => {
+      state.draining = true;
+      transport.stopAccepting();
+      await waitForTurns(endpoint, config.drainTimeoutMs);
+      await transport.close(4000, "server_restart");
+      await endpoint.close();
+      await bus.close();
+      await http.close();
+    },
+  };
+}
+
+function createBus({ clock, config, log, metrics, modelsDir }: GatewayOptions): AudioBus {
+  const bus = createAudioBus({
+    maxChannels: config.maxSessions,
+    poolBytes: config.audioPoolBytes,
+    modelDir: `${modelsDir}silero-vad-v6`,
+    tickMs: config.audioTickMs,
+    backlogBytes: config.inputBacklogBytes,
+    maxWindowsPerTick: config.maxWindowsPerTick,
+    nowMs: () => clock.nowMs(),
+  });
+  bus.onRestart = () => {
+    metrics.countWorkerRestart("audio");
+    log.error("the audio thread died and was started again");
+  };
+  return bus;
+}
+
+async function waitForTurns(endpoint: RealtimeEndpoint, timeoutMs: number): Promise<void> {
+  const scope = new AbortController();
+  const late = setTimeout(() => scope.abort(), timeoutMs);
+  await endpoint.drain(scope.signal);
+  clearTimeout(late);
+}
+
+function readTls({ tlsCert, tlsKey }: Config): { cert: string; key: string } | null {
+  if (tlsCert === null || tlsKey === null) return null;
+  const refuse = (name: string, what: string, cause: unknown) => {
+    const why = (cause as NodeJS.ErrnoException).code ?? "unknown fault";
+    return new GatewayError("invalid_config", { message: `${name}: ${what} (${why})`, cause });
+  };
+  const read = (name: string, path: string) => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch (cause) {
+      throw refuse(name, `cannot read ${path}`, cause);
+    }
+  };
+  const pair = { cert: read("PARLEY_TLS_CERT", tlsCert), key: read("PARLEY_TLS_KEY", tlsKey) };
+  try {
+    createSecureContext(pair);
+  } catch (cause) {
+    throw refuse(
+      "PARLEY_TLS_CERT",
+      "the certificate and the key are not PEM, or do not belong together",
+      cause,
+    );
+  }
+  return pair;
+}
+
+function transportLimits(config: Config): TransportLimits {
+  return { ...config, closeTimeoutMs };
+}
+
+function observeTransport(metrics: Metrics, log: Log): TransportObserver {
+  return {
+    opened: metrics.openSocket,
+    closed: metrics.closeSocket,
+    refused: metrics.refuseSocket,
+    pinged: metrics.observePing,
+    bytes: metrics.countBytes,
+    backlog: metrics.setSendBacklog,
+    fault: (err) => log.error({ err }, "a connection failed"),
+  };
+}

@@ -1,0 +1,57 @@
+/** Where Parley begins: reads the environment and becomes the supervisor, or one of its gateways. */
+import cluster from "node:cluster";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Config } from "./config.ts";
+import { parseConfig, renderEnvExample } from "./config.ts";
+import { GatewayError } from "./errors.ts";
+import { loadSecret } from "./secret.ts";
+import { obeySignals } from "./signals.ts";
+import { Supervisor } from "./supervisor.ts";
+import { createSystemClock } from "./system-clock.ts";
+import { createLog } from "./telemetry/log.ts";
+
+const modelsDir = fileURLToPath(new URL("../models/", import.meta.url));
+
+async function runSupervisor(): Promise<void> {
+  if (existsSync(".env")) process.loadEnvFile(".env");
+  const config = parseConfig(process.env);
+  const log = createLog({ level: config.logLevel, content: config.logContent, process: "supervisor" });
+  const supervisor = new Supervisor({
+    ...{ config, log, clock: createSystemClock(), secret: loadSecret(config), version: readVersion() },
+    entry: fileURLToPath(import.meta.url),
+    say: (line) => process.stdout.write(`${line}\n`),
+    startSpeech: async (onRestart) => {
+      const { startSpeech } = await import("../workers/speech/supervise.ts");
+      return startSpeech({ modelsDir, log, onRestart, ...speechLimits(config) });
+    },
+  });
+  obeySignals(supervisor);
+  await supervisor.run();
+}
+
+function speechLimits(config: Config): { recogniserThreads: number; queueLimit: number } {
+  return { recogniserThreads: config.recogniserThreads, queueLimit: config.recogniserQueue };
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+if (process.argv.includes("--env-example")) {
+  process.stdout.write(renderEnvExample());
+} else if (cluster.isWorker) {
+  const { runGatewayProcess } = await import("./gateway-process.ts");
+  runGatewayProcess();
+} else {
+  try {
+    await runSupervisor();
+    process.exit(0);
+  } catch (error) {
+    // What the operator can mend is said in plain lines; the rest with its stack.
+    const plain = error instanceof GatewayError && error.code !== "internal_error";
+    process.stderr.write(`${plain ? error.message : String(error instanceof Error ? error.stack : error)}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,93 @@
+/** How an AI call goes on at the next link: after the last whole word that was handed on, nothing said twice. */
+import type { AiEvent, AiRequest, ProviderFault } from "../providers/provider.ts";
+import type { ChainDeadlines, ChainPolicy, Continuation } from "./continuation.ts";
+import { streamDueAtMs } from "./continuation.ts";
+import type { OverlapCutter } from "./overlap.ts";
+import { createOverlapCutter } from "./overlap.ts";
+
+/** What an AI provider yields before its end. */
+export type AiChainEvent = AiEvent | { type: "incomplete"; reason: "max_output_tokens" };
+
+export const aiDeadlines: ChainDeadlines = { connectMs: 3000, usefulMs: 4000, stallMs: 4000, lastLinkRatio: 2 };
+
+/** A run of characters without a gap is handed on in parts of this length at most (an address, a script without spaces). */
+const heldCharsMax = 64;
+
+const emptyAnswer: ProviderFault = { code: "provider_unavailable", message: "The answer was empty.", retryable: true };
+
+/**
+ * The AI stage's policy. A word is handed on when it is whole, so that a link that dies inside it leaves nothing
+ * that the next one would have to unsay. After a tool call nothing is asked again: a tool must not run twice.
+ */
+export const aiPolicy: ChainPolicy<AiRequest, AiChainEvent> = {
+  stage: "ai",
+  deadlines: aiDeadlines,
+  begin(request) {
+    return createAiContinuation(request);
+  },
+};
+
+function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiChainEvent> {
+  let said = request.spokenPrefix;
+  let held = "";
+  let overlap: OverlapCutter = createOverlapCutter("");
+  let useful = false;
+  let anyEvent = false;
+  let calledTool = false;
+
+  function hand(text: string, out: AiChainEvent[], all: boolean): void {
+    const whole = held + text;
+    const cut = all || held.length > heldCharsMax ? whole.length : wordsEnd(whole);
+    held = whole.slice(cut);
+    if (cut === 0) return;
+    const delta = whole.slice(0, cut);
+    said += delta;
+    if (delta.trim() !== "") useful = true;
+    out.push({ type: "text", delta });
+  }
+
+  return {
+    get useful() {
+      return useful;
+    },
+    nextRequest() {
+      useful = false;
+      anyEvent = false;
+      overlap = createOverlapCutter(said);
+      return said === request.spokenPrefix ? request : { ...request, spokenPrefix: said };
+    },
+    take(event, out) {
+      anyEvent = true;
+      if (event.type === "text") {
+        hand(overlap.push(event.delta), out, false);
+        return null;
+      }
+      hand(overlap.flush(), out, true);
+      useful = true;
+      if (event.type === "toolCall") calledTool = true;
+      out.push(event);
+      return null;
+    },
+    complete(out) {
+      hand(overlap.flush(), out, true);
+      // After words that were said before, nothing more to say is an answer; out of nothing it is a fault.
+      return useful || said.trim() !== "" || calledTool ? null : emptyAnswer;
+    },
+    fail() {
+      held = "";
+      return calledTool ? "done" : "next";
+    },
+    dueAtMs: (startedAtMs, waitingSinceMs, deadlines) =>
+      streamDueAtMs(useful, anyEvent, startedAtMs, waitingSinceMs, deadlines),
+  };
+}
+
+/** Where the last whole word of `text` ends: after its last space, or its last character of a script without spaces. */
+function wordsEnd(text: string): number {
+  for (let index = text.length - 1; index >= 0; index -= 1) {
+    const code = text.charCodeAt(index);
+    if (code === 32 || code === 10 || code === 9 || code === 13) return index + 1;
+    if (code >= 0x2e80 && code < 0xd800) return index + 1;
+  }
+  return 0;
+}

@@ -1,0 +1,95 @@
+/**
+ * Words that an AI repeats although it was told that they were said. Whoever takes a sentence over often begins
+ * with its last words, or with the whole answer again; these are cut before anybody hears them twice.
+ */
+
+/** How far back a repetition is looked for, in words. */
+export const overlapWordsMax = 400;
+
+export interface OverlapCutter {
+  /** Takes text as it comes; returns what is new of it. Holds back while it may still be a repetition. */
+  push(text: string): string;
+  /** Nothing follows; returns what was held back and is new. */
+  flush(): string;
+}
+
+/**
+ * @param said - the words before; "" hands everything on unchanged
+ */
+export function createOverlapCutter(said: string): OverlapCutter {
+  const saidWords = words(said).slice(-overlapWordsMax);
+  /** Positions in `saidWords` at which the repetition may begin. */
+  let candidates = saidWords.map((_, index) => index);
+  let buffer = "";
+  let scannedTo = 0;
+  let matched = 0;
+  let cutWords = 0;
+  let cutTo = 0;
+  let state: "matching" | "joining" | "passing" = said === "" ? "passing" : "matching";
+
+  function match(word: string): void {
+    const next: number[] = [];
+    for (const start of candidates) {
+      if (saidWords[start + matched] !== word) continue;
+      if (start + matched + 1 < saidWords.length) next.push(start);
+      else {
+        cutWords = matched + 1;
+        cutTo = scannedTo;
+      }
+    }
+    candidates = next;
+    matched += 1;
+  }
+  function scan(final: boolean): void {
+    const pattern = final ? /\S+/g : /\S+(?=\s)/g;
+    pattern.lastIndex = scannedTo;
+    while (candidates.length > 0) {
+      const found = pattern.exec(buffer);
+      if (found === null) return;
+      scannedTo = pattern.lastIndex;
+      const word = normalise(found[0]);
+      if (word !== "") match(word);
+    }
+  }
+  function resolve(): string {
+    // One equal word after a full stop is more likely a new sentence ("No. No one …").
+    const repeated = cutWords > 1 || (cutWords === 1 && !/[.!?…。！？]["'”’)\]]*\s*$/u.test(said));
+    const rest = repeated ? buffer.slice(cutTo) : buffer;
+    buffer = "";
+    state = "joining";
+    return join(rest);
+  }
+  function join(text: string): string {
+    if (state !== "joining") return text;
+    const trimmed = text.trimStart();
+    if (trimmed === "") return "";
+    state = "passing";
+    if (/\s$/u.test(said)) return trimmed;
+    if (trimmed !== text) return text;
+    const glued = /^[\p{P}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text) || /[-–—(\p{Script=Han}]$/u.test(said);
+    return glued ? text : ` ${text}`;
+  }
+
+  return {
+    push(text) {
+      if (state === "passing") return text;
+      if (state === "joining") return join(text);
+      buffer += text;
+      scan(false);
+      return candidates.length === 0 ? resolve() : "";
+    },
+    flush() {
+      if (state !== "matching") return "";
+      scan(true);
+      return resolve();
+    },
+  };
+}
+
+function words(text: string): string[] {
+  return (text.match(/\S+/g) ?? []).map(normalise).filter((word) => word !== "");
+}
+
+function normalise(word: string): string {
+  return word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+}

@@ -1,0 +1,91 @@
+/** How a transcription goes on at the next link: it hears the utterance from the start. */
+import type { Clock } from "../clock.ts";
+import type { AudioPiece, AudioRange, ProviderFault, SttEvent, SttRequest } from "../providers/provider.ts";
+import type { ChainDeadlines, ChainPolicy, Continuation } from "./continuation.ts";
+
+/** `connectMs`: until the link begins to read; `stallMs`: until it reads on; `usefulMs`: from the utterance's end to the transcript. */
+export const sttDeadlines: ChainDeadlines = { connectMs: 3000, usefulMs: 6000, stallMs: 8000, lastLinkRatio: 2 };
+
+const noTranscript: ProviderFault = { code: "provider_unavailable", message: "No transcript came.", retryable: true };
+
+/** The STT stage's policy. While the speaker speaks on there is no deadline: the link waits for audio, not we for it. */
+export const sttPolicy: ChainPolicy<SttRequest, SttEvent> = {
+  stage: "stt",
+  deadlines: sttDeadlines,
+  begin: createSttContinuation,
+};
+
+/** Where a link stands with the audio. */
+interface Reading {
+  state: "unread" | "waiting" | "working" | "ended";
+  sinceMs: number;
+}
+
+function createSttContinuation(
+  request: SttRequest,
+  clock: Clock,
+  dueChanged: () => void,
+): Continuation<SttRequest, SttEvent> {
+  let reading: Reading = { state: "unread", sinceMs: 0 };
+  let hasFinal = false;
+
+  return {
+    get useful() {
+      return hasFinal;
+    },
+    nextRequest() {
+      reading = { state: "unread", sinceMs: clock.nowMs() };
+      return { ...request, audio: watchReading(request.audio, reading, clock, dueChanged) };
+    },
+    take(event, out) {
+      if (event.type === "final") hasFinal = true;
+      out.push(event);
+      return null;
+    },
+    complete: () => (hasFinal ? null : noTranscript),
+    // A link that delivered the transcript of the whole has done its work, however it ends.
+    fail: () => (hasFinal && reading.state === "ended" ? "done" : "next"),
+    dueAtMs(startedAtMs, _waitingSinceMs, deadlines) {
+      switch (reading.state) {
+        case "unread":
+          return startedAtMs + deadlines.connectMs;
+        case "waiting":
+          return Number.POSITIVE_INFINITY;
+        case "working":
+          return reading.sinceMs + deadlines.stallMs;
+        case "ended":
+          return reading.sinceMs + deadlines.usefulMs;
+      }
+    },
+  };
+}
+
+/** The same range; `reading` follows whoever reads it. */
+function watchReading(range: AudioRange, reading: Reading, clock: Clock, dueChanged: () => void): AudioRange {
+  function move(state: Reading["state"]): void {
+    if (reading.state === "ended") return;
+    reading.state = state;
+    reading.sinceMs = clock.nowMs();
+    if (state !== "waiting") dueChanged();
+  }
+  function watch(source: AsyncIterator<AudioPiece>): AsyncIterator<AudioPiece> {
+    return {
+      next() {
+        move("waiting");
+        return source.next().then((result) => {
+          move(result.done || result.value.type === "end" ? "ended" : "working");
+          return result;
+        });
+      },
+      return: (value) => source.return?.(value) ?? Promise.resolve({ done: true, value: undefined }),
+    };
+  }
+  return {
+    sampleRateHz: range.sampleRateHz,
+    fromSample: range.fromSample,
+    read(fromSample, signal) {
+      const source = range.read(fromSample, signal);
+      return { [Symbol.asyncIterator]: () => watch(source[Symbol.asyncIterator]()) };
+    },
+  };
+}

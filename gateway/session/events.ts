@@ -1,0 +1,91 @@
+/** What happens to a session, and what it wants done. */
+import type { Usage } from "../providers/provider.ts";
+import type { Ledger } from "../turn/ledger.ts";
+import type { ReplyAttempt, ReplyRequest } from "../turn/reply.ts";
+import type { AudioFormat, Command, Output } from "./domain.ts";
+import type { DecisionStamps, SpokenPiece } from "./state.ts";
+
+export type SessionEvent =
+  | { type: "opened" }
+  | { type: "command"; command: Command; readAtMs: number }
+  | { type: "refused"; code: string; message: string; param: string | null; clientEventId: string | null }
+  /** From the audio front end, on the clock of samples. */
+  | { type: "onset"; sample: number }
+  | { type: "pause"; sample: number }
+  | { type: "resumed"; sample: number }
+  | { type: "alarm"; key: string; sample: number; stamps: DecisionStamps }
+  /** From the recogniser. */
+  | { type: "words"; itemId: string; text: string }
+  | { type: "transcribed"; itemId: string; text: string; provider: string }
+  | { type: "transcriptionFailed"; itemId: string; code: string; message: string; provider: string }
+  /** From the reply and its playback. */
+  | { type: "replyText"; responseId: string; delta: string }
+  | { type: "pieceStarted"; responseId: string; piece: SpokenPiece }
+  /** The audio of the piece that begins at `fromMs` is whole. */
+  | { type: "pieceKnown"; responseId: string; fromMs: number; durationMs: number; words: SpokenPiece["words"] }
+  | { type: "toolCall"; responseId: string; callId: string; name: string; arguments: string }
+  | { type: "firstOutput"; responseId: string; ledger: Ledger }
+  | { type: "ledger"; responseId: string; ledger: Ledger }
+  | {
+      type: "replyEnded";
+      responseId: string;
+      outcome: "completed" | "cancelled" | "failed" | "incomplete";
+      reason: string | null;
+      error: { code: string; message: string } | null;
+      usage: Usage;
+      attempts: ReplyAttempt[];
+    }
+  | { type: "drained"; responseId: string };
+
+export type Effect =
+  | { type: "send"; output: Output }
+  /** Listens from `fromSample` on; the recogniser works along. */
+  | { type: "openUtterance"; itemId: string; fromSample: number }
+  | { type: "markPause"; itemId: string; lastVoicedSample: number }
+  | { type: "markResumed"; itemId: string; atSample: number }
+  | { type: "endUtterance"; itemId: string; atSample: number }
+  | { type: "dropUtterance"; itemId: string }
+  /** Transcribes audio that a client put into an item (base64 in the session's input format). */
+  | { type: "transcribeItem"; itemId: string; audio: string; format: AudioFormat }
+  | { type: "startReply"; request: ReplyRequest; format: AudioFormat }
+  /** Stops making it; what was sent plays on. */
+  | { type: "cancelReply"; responseId: string }
+  /** The client drops what it has not played: the playback clock stops here. */
+  | { type: "flushPlayback" }
+  /** The client said how much of the item it played. */
+  | { type: "acknowledge"; itemId: string; playedMs: number }
+  | { type: "alarm"; key: string; atSample: number }
+  | { type: "cancelAlarm"; key: string }
+  | { type: "configureAudio" }
+  | { type: "resetSpeech" }
+  | {
+      type: "turnClosed";
+      responseId: string;
+      ledger: Ledger;
+      outcome: "completed" | "cancelled" | "failed" | "incomplete";
+      attempts: readonly ReplyAttempt[];
+    };
+
+/** What is asked of the world at the moment of an event. */
+export interface Now {
+  /** clock.nowMs() */
+  atMs: number;
+  /** Samples received (16 kHz), backlog included. */
+  receivedSamples: number;
+  /** Oldest input sample still kept. */
+  keptFromSample: number;
+  /** The reply in the listener's ear, newest; null when nothing was ever sent. */
+  playback: {
+    responseId: string;
+    itemId: string;
+    sentMs: number;
+    heardMs: number;
+    /** Something sent is not heard yet. */
+    unheard: boolean;
+  } | null;
+}
+
+export interface Reduction<State> {
+  state: State;
+  effects: Effect[];
+}

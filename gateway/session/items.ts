@@ -1,0 +1,118 @@
+/** What a client does to the conversation: items that it adds, reads, removes and cuts. */
+import type { Change } from "./change.ts";
+import type { Command, NewItem } from "./domain.ts";
+import { cancelByClient, newItem, settleHeard } from "./responding.ts";
+import { openLedger } from "../turn/ledger.ts";
+import type { StoredItem } from "./state.ts";
+
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+export function onCreateItem(change: Change, command: Of<"createItem">): void {
+  const { item, previousItemId, clientEventId } = command;
+  if (item.id !== undefined && change.item(item.id)) {
+    return change.refuse("item_create_duplicate_item_id", clientEventId, {
+      message: `Error adding item: an item with id '${item.id}' already exists in the conversation.`,
+      param: "item.id",
+    });
+  }
+  if (previousItemId !== null && previousItemId !== "root" && !change.item(previousItemId)) {
+    return change.refuse("item_create_invalid_previous_item_id", clientEventId, {
+      message: `Error adding item: the previous item with id '${previousItemId}' does not exist.`,
+      param: "previous_item_id",
+    });
+  }
+  const created = newItem(change, withoutAudio(item));
+  const before = change.announceItem(created, previousItemId);
+  change.send({ type: "itemDone", item: created, previousItemId: before });
+  listenToParts(change, item, created.id);
+}
+
+/** The audio that a client put into an item is transcribed, not kept. */
+function withoutAudio(item: NewItem): NewItem {
+  if (item.type !== "message") return item;
+  const parts = item.parts.map((part) =>
+    part.type === "input_audio" ? { type: "input_audio" as const, transcript: part.transcript } : part,
+  );
+  return { ...item, parts };
+}
+
+function listenToParts(change: Change, item: NewItem, itemId: string): void {
+  if (item.type !== "message") return;
+  const part = item.parts.find((other) => other.type === "input_audio" && other.transcript === null && other.audio);
+  if (part?.type !== "input_audio" || !part.audio) return;
+  const pending = { itemId, respond: false, ledger: openLedger("manual", change.now.atMs), audioMs: 0, range: null };
+  change.setInput({ pending: [...change.state.input.pending, pending] });
+  change.effect({ type: "transcribeItem", itemId, audio: part.audio, format: change.state.config.input.format });
+}
+
+function refuseUnknown(
+  change: Change,
+  command: { itemId: string; clientEventId: string | null },
+  code: "item_retrieve_invalid_item_id" | "item_delete_invalid_item_id" | "item_truncate_invalid_item_id",
+  verb: string,
+): void {
+  change.refuse(code, command.clientEventId, {
+    message: `Error ${verb} item: the item with id '${command.itemId}' does not exist.`,
+    param: "item_id",
+  });
+}
+
+export function onRetrieveItem(change: Change, command: Of<"retrieveItem">): void {
+  const stored = change.item(command.itemId);
+  if (!stored) return refuseUnknown(change, command, "item_retrieve_invalid_item_id", "retrieving");
+  change.send({ type: "itemRetrieved", item: stored.item });
+}
+
+export function onDeleteItem(change: Change, command: Of<"deleteItem">): void {
+  const { itemId } = command;
+  if (!change.item(itemId)) return refuseUnknown(change, command, "item_delete_invalid_item_id", "deleting");
+  const speaking = change.state.responses.find((response) => response.message?.itemId === itemId);
+  if (speaking) cancelByClient(change, speaking);
+  change.set({ items: change.state.items.filter((stored) => stored.item.id !== itemId) });
+  change.send({ type: "itemDeleted", itemId });
+}
+
+/** Rounding of clients that count in floating point. */
+const truncateToleranceMs = 1;
+
+/**
+ * The client says how much of a reply was heard. It is the truth, whatever the playback clock thinks; an item in
+ * progress ends there.
+ */
+export function onTruncateItem(change: Change, command: Of<"truncateItem">): void {
+  const { itemId, contentIndex, clientEventId } = command;
+  const stored = change.item(itemId);
+  if (!stored) return refuseUnknown(change, command, "item_truncate_invalid_item_id", "truncating");
+  const { item } = stored;
+  if (item.type !== "message" || item.role !== "assistant") {
+    return change.refuse("item_truncate_invalid_item_id", clientEventId, {
+      message: "Only model output audio messages can be truncated",
+      param: "item_id",
+    });
+  }
+  if (contentIndex !== 0) {
+    return change.refuse("item_truncate_invalid_content_index", clientEventId, { param: "content_index" });
+  }
+  const sentMs = sentOf(change, stored);
+  if (command.audioEndMs > sentMs + truncateToleranceMs) {
+    return change.refuse("item_truncate_invalid_audio_end_ms", clientEventId, {
+      message: `Audio content of ${Math.floor(sentMs)}ms is already shorter than ${command.audioEndMs}ms`,
+      param: "audio_end_ms",
+    });
+  }
+  const audioEndMs = Math.min(command.audioEndMs, Math.floor(sentMs));
+  const speaking = change.state.responses.find((response) => response.message?.itemId === itemId);
+  if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
+  if (change.now.playback?.itemId === itemId && change.now.playback.unheard) change.effect({ type: "flushPlayback" });
+  settleHeard(change, itemId, audioEndMs);
+  change.send({ type: "itemTruncated", itemId, contentIndex, audioEndMs });
+  if (speaking) cancelByClient(change, speaking);
+}
+
+/** Audio of an item that went to the client, in ms. */
+function sentOf(change: Change, stored: StoredItem): number {
+  const { playback } = change.now;
+  if (playback?.itemId === stored.item.id) return playback.sentMs;
+  return stored.sentMs ?? 0;
+}
+

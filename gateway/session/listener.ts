@@ -1,0 +1,157 @@
+/** A session's ears: utterances that are being transcribed, and how long their audio is kept. */
+import type { AudioChannel } from "../../workers/audio/messages.ts";
+import { decodeToSpeechRate } from "../../workers/audio/decode.ts";
+import type { AudioRange } from "../providers/provider.ts";
+import type { AudioFormat } from "./domain.ts";
+import type { SessionEvent } from "./events.ts";
+import { inputFormat } from "./front-end-settings.ts";
+import type { SessionState } from "./state.ts";
+import { prefixPaddingMs } from "./turn-taking/turn-end.ts";
+import { UtteranceAudio, wholeAudio } from "./utterance-audio.ts";
+
+/** Turns an utterance into words (a chain of recognisers with its deadlines). */
+export interface Transcriber {
+  transcribe(
+    audio: AudioRange,
+    options: { tenant: string; language?: string; prompt?: string },
+    signal: AbortSignal,
+  ): AsyncIterable<TranscriptEvent>;
+}
+
+export type TranscriptEvent =
+  | { type: "partial"; text: string }
+  | { type: "final"; text: string; provider: string }
+  | { type: "failed"; code: string; message: string; provider: string };
+
+/** Kept before now while nobody speaks, beyond the prefix padding: an onset is reported late. */
+const onsetLagMs = 700;
+/** Audio is let go of in steps. */
+const releaseStepSamples = 4_000;
+const samplesPerMs = 16;
+
+interface Listening {
+  readonly audio: UtteranceAudio;
+  readonly abort: AbortController;
+  /** Its audio lies in the bus (else inside an item). */
+  readonly live: boolean;
+}
+
+export class Listener {
+  readonly #options: {
+    channel: AudioChannel;
+    transcriber: Transcriber;
+    signal: "raw" | "gated";
+    maxBufferMs: number;
+    session: () => SessionState;
+    dispatch: (event: SessionEvent) => void;
+  };
+  readonly #open = new Map<string, Listening>();
+  #releasedAtSample = 0;
+  #warnedTooLong = false;
+
+  constructor(options: Listener["#options"]) {
+    this.#options = options;
+  }
+
+  open(itemId: string, fromSample: number): void {
+    const { channel, session } = this.#options;
+    const signal = session().config.input.noiseReduction === null ? "raw" : this.#options.signal;
+    const audio = new UtteranceAudio(channel, Math.max(fromSample, channel.keptFromSample), signal);
+    void this.#listen(itemId, { audio, abort: new AbortController(), live: true });
+  }
+
+  get(itemId: string): UtteranceAudio | undefined {
+    return this.#open.get(itemId)?.audio;
+  }
+
+  drop(itemId: string): void {
+    this.#open.get(itemId)?.abort.abort();
+    this.#open.delete(itemId);
+  }
+
+  /** Audio that came inside an item. */
+  transcribeBytes(itemId: string, bytes: Uint8Array, format: AudioFormat): void {
+    const audio = wholeAudio(decodeToSpeechRate(bytes, inputFormat(format)));
+    void this.#listen(itemId, { audio, abort: new AbortController(), live: false });
+  }
+
+  async #listen(itemId: string, listening: Listening): Promise<void> {
+    this.#open.set(itemId, listening);
+    const { transcriber, session, dispatch } = this.#options;
+    const { tenant, config } = session();
+    const { language, prompt } = config.input.transcription ?? {};
+    const options = {
+      tenant,
+      ...(language === undefined ? {} : { language }),
+      ...(prompt === undefined ? {} : { prompt }),
+    };
+    const { signal } = listening.abort;
+    let settled = false;
+    try {
+      for await (const event of transcriber.transcribe(listening.audio, options, signal)) {
+        if (signal.aborted || settled) continue;
+        settled = event.type !== "partial";
+        if (settled) this.#open.delete(itemId);
+        dispatch(toSessionEvent(itemId, event));
+      }
+    } finally {
+      if (this.#open.get(itemId) === listening) this.#open.delete(itemId);
+    }
+    if (!settled && !signal.aborted) {
+      const message = "The recogniser ended without a transcript.";
+      dispatch({ type: "transcriptionFailed", itemId, code: "provider_unavailable", message, provider: "" });
+    }
+  }
+
+  /** New samples can be read: recognisers go on, and what nobody needs any more is let go. */
+  onReadable(): void {
+    for (const { audio, live } of this.#open.values()) if (live && audio.awaited) audio.notify();
+    const { readableSamples } = this.#options.channel;
+    if (readableSamples - this.#releasedAtSample < releaseStepSamples) return;
+    this.#releasedAtSample = readableSamples;
+    this.#options.channel.release(this.#neededFrom(readableSamples));
+  }
+
+  #neededFrom(readableSamples: number): number {
+    const { input, config } = this.#options.session();
+    const detection = config.input.turnDetection;
+    let neededFrom: number;
+    if (detection) {
+      neededFrom = readableSamples - (prefixPaddingMs(detection) + onsetLagMs) * samplesPerMs;
+    } else {
+      neededFrom = Math.max(input.bufferFromSample, this.#longest(readableSamples, input.bufferFromSample));
+    }
+    for (const { audio, live } of this.#open.values()) if (live) neededFrom = Math.min(neededFrom, audio.fromSample);
+    return Math.max(0, neededFrom);
+  }
+
+  /** A buffer that is never committed may not grow for ever: its oldest audio goes, and the client is told. */
+  #longest(readableSamples: number, bufferFromSample: number): number {
+    const limit = readableSamples - this.#options.maxBufferMs * samplesPerMs;
+    if (limit <= bufferFromSample) {
+      this.#warnedTooLong = false;
+    } else if (!this.#warnedTooLong) {
+      this.#warnedTooLong = true;
+      const message = `Only the last ${this.#options.maxBufferMs / 1_000} s of uncommitted input audio are kept.`;
+      const code = "input_audio_too_long";
+      this.#options.dispatch({ type: "refused", code, message, param: null, clientEventId: null });
+    }
+    return limit;
+  }
+
+  close(): void {
+    for (const { abort } of this.#open.values()) abort.abort();
+    this.#open.clear();
+  }
+}
+
+function toSessionEvent(itemId: string, event: TranscriptEvent): SessionEvent {
+  switch (event.type) {
+    case "partial":
+      return { type: "words", itemId, text: event.text };
+    case "final":
+      return { type: "transcribed", itemId, text: event.text, provider: event.provider };
+    case "failed":
+      return { type: "transcriptionFailed", itemId, code: event.code, message: event.message, provider: event.provider };
+  }
+}

@@ -1,0 +1,307 @@
+/**
+ * Paced playback of one session: reply audio goes out at most a little ahead of its playing, without gaps inside an
+ * item, one response at a time. Knows the two positions: *sent* (the client has it) and *heard* (it was played).
+ */
+import type { Clock } from "../clock.ts";
+import type { AudioFormat } from "./domain.ts";
+import type { Now } from "./events.ts";
+import type { SpokenPiece } from "./state.ts";
+import { encodeSamples } from "./samples.ts";
+
+export interface PlaybackLimits {
+  /** How far sending may run ahead of playing. */
+  aheadMs: number;
+  /** Audio in one delta. */
+  chunkMs: number;
+  /** Without acks, the listener is thought to be that far behind our clock. */
+  heardLagMs: number;
+}
+
+export const defaultPlaybackLimits: PlaybackLimits = { aheadMs: 2_000, chunkMs: 100, heardLagMs: 200 };
+
+/** An underrun is filled when less than this is left to play. */
+const underrunMs = 60;
+
+/** Items whose positions are remembered for late acks. */
+const maxRemembered = 4;
+
+interface Piece {
+  readonly index: number;
+  readonly text: string;
+  chunks: Int16Array[];
+  words: { text: string; fromMs: number }[];
+  whole: boolean;
+  samples: number;
+  fromMs: number | null;
+}
+
+interface Stream {
+  readonly responseId: string;
+  readonly format: AudioFormat;
+  readonly rateHz: number;
+  pieces: Piece[];
+  /** Pieces announced so far. */
+  announced: number;
+  finished: boolean;
+  itemId: string | null;
+  sentSamples: number;
+}
+
+/** Where an item lies on the playback clock. */
+interface Track {
+  readonly responseId: string;
+  readonly itemId: string;
+  readonly startedAtMs: number;
+  sentMs: number;
+  /** Set when the client dropped the rest. */
+  stoppedAtMs: number | null;
+  acknowledgedMs: number | null;
+}
+
+export interface PlaybackSink {
+  /** A piece is about to sound: opens the item if need be. @returns the item's id, null if the response is gone */
+  pieceStarted(responseId: string, piece: SpokenPiece): string | null;
+  pieceKnown(responseId: string, piece: SpokenPiece & { durationMs: number }): void;
+  /** Bytes in the client's format. */
+  audio(responseId: string, itemId: string, bytes: Uint8Array, fromMs: number): void;
+  /** All of the response's audio was sent; once, and not after a cancel. */
+  drained(responseId: string): void;
+}
+
+export class Playback {
+  readonly #clock: Clock;
+  readonly #limits: PlaybackLimits;
+  readonly #sink: PlaybackSink;
+  #streams: Stream[] = [];
+  #tracks: Track[] = [];
+  /** When everything sent will have been played. */
+  #endsAtMs = 0;
+  readonly #waiters = new Map<string, Set<() => void>>();
+
+  constructor(options: { clock: Clock; limits: PlaybackLimits; sink: PlaybackSink }) {
+    this.#clock = options.clock;
+    this.#limits = options.limits;
+    this.#sink = options.sink;
+  }
+
+  /** True while something is to be sent: `pump` must be called every few milliseconds. */
+  get active(): boolean {
+    return this.#streams.length > 0;
+  }
+
+  open(responseId: string, format: AudioFormat, rateHz: number): void {
+    this.#streams.push({ responseId, format, rateHz, pieces: [], announced: 0, finished: false, itemId: null, sentSamples: 0 });
+  }
+
+  piece(responseId: string, index: number, text: string): void {
+    const stream = this.#stream(responseId);
+    if (!stream) return;
+    stream.announced = index + 1;
+    stream.pieces.push({ index, text, chunks: [], words: [], whole: false, samples: 0, fromMs: null });
+  }
+
+  word(responseId: string, index: number, text: string, fromSample: number): void {
+    const stream = this.#stream(responseId);
+    const piece = stream?.pieces.find((other) => other.index === index);
+    if (stream && piece) piece.words.push({ text, fromMs: (fromSample * 1_000) / stream.rateHz });
+  }
+
+  samples(responseId: string, index: number, pcm: Int16Array): void {
+    const piece = this.#stream(responseId)?.pieces.find((other) => other.index === index);
+    if (!piece || pcm.length === 0) return;
+    piece.chunks.push(pcm);
+    piece.samples += pcm.length;
+    this.pump();
+  }
+
+  pieceEnd(responseId: string, index: number): void {
+    const stream = this.#stream(responseId);
+    const piece = stream?.pieces.find((other) => other.index === index);
+    if (!stream || !piece) return;
+    piece.whole = true;
+    if (piece.fromMs !== null) this.#tell(stream, piece);
+    this.pump();
+  }
+
+  /** The reply has ended: `drained` follows as soon as everything is sent. */
+  finish(responseId: string): void {
+    const stream = this.#stream(responseId);
+    if (!stream) return this.#sink.drained(responseId);
+    stream.finished = true;
+    for (const piece of stream.pieces) piece.whole = true;
+    this.pump();
+  }
+
+  /** Drops what was not sent; what was sent plays on. The next response's audio waits for `pump`. */
+  cancel(responseId: string): void {
+    this.#streams = this.#streams.filter((stream) => stream.responseId !== responseId);
+    for (const key of [...this.#waiters.keys()]) if (key.startsWith(`${responseId}:`)) this.#wake(key);
+  }
+
+  /** The client drops what it has not played: *sent* and *heard* are the same from now on. */
+  flush(): void {
+    const atMs = this.#clock.nowMs();
+    for (const track of this.#tracks) {
+      if (track.stoppedAtMs === null && track.startedAtMs + track.sentMs > atMs) track.stoppedAtMs = atMs;
+    }
+    this.#endsAtMs = Math.min(this.#endsAtMs, atMs);
+  }
+
+  acknowledge(itemId: string, playedMs: number): void {
+    const track = this.#tracks.find((other) => other.itemId === itemId);
+    if (track) track.acknowledgedMs = Math.min(track.sentMs, Math.max(track.acknowledgedMs ?? 0, playedMs));
+  }
+
+  /** Resolves when a piece has begun to be sent, or when its response is gone. */
+  waitStarted(responseId: string, index: number, signal: AbortSignal): Promise<void> {
+    const stream = this.#stream(responseId);
+    const pending = stream?.pieces.find((piece) => piece.index === index);
+    const begun = !stream || (pending ? pending.fromMs !== null : index < stream.announced);
+    if (begun || signal.aborted) return Promise.resolve();
+    const key = `${responseId}:${index}`;
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(key) ?? new Set();
+      this.#waiters.set(key, waiters);
+      const done = () => {
+        signal.removeEventListener("abort", done);
+        waiters.delete(done);
+        resolve();
+      };
+      waiters.add(done);
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  /** Where the listener is, in the newest item that has begun to play. */
+  position(): Now["playback"] {
+    const atMs = this.#clock.nowMs();
+    const track = this.#tracks.findLast((other) => other.startedAtMs <= atMs) ?? this.#tracks[0];
+    if (!track) return null;
+    const heardMs = this.#heardMs(track, atMs);
+    const streaming = this.#streams.some((stream) => stream.itemId !== null);
+    const last = this.#tracks.at(-1) ?? track;
+    const unheard = last.stoppedAtMs === null && (streaming || this.#heardMs(last, atMs) < last.sentMs - 1);
+    const sentMs = track.stoppedAtMs === null ? track.sentMs : heardMs;
+    return { responseId: track.responseId, itemId: track.itemId, sentMs: Math.max(sentMs, heardMs), heardMs, unheard };
+  }
+
+  /** With acks, heard is what the client says; without, the playback clock less a lag. */
+  #heardMs(track: Track, atMs: number): number {
+    const clockMs = Math.min(track.stoppedAtMs ?? atMs, atMs) - track.startedAtMs;
+    const playedMs = Math.max(0, Math.min(track.sentMs, clockMs - this.#limits.heardLagMs));
+    return track.acknowledgedMs ?? playedMs;
+  }
+
+  /** Sends what is due. Cheap when nothing is. */
+  pump(): void {
+    for (let stream = this.#streams[0]; stream; stream = this.#streams[0]) {
+      this.#send(stream);
+      const left = stream.pieces.length > 0 || !stream.finished;
+      if (left || this.#streams[0] !== stream) return;
+      this.#streams.shift();
+      this.#sink.drained(stream.responseId);
+    }
+  }
+
+  #send(stream: Stream): void {
+    while (this.#streams[0] === stream) {
+      const aheadMs = this.#endsAtMs - this.#clock.nowMs();
+      if (aheadMs >= this.#limits.aheadMs) return;
+      const piece = stream.pieces[0];
+      if (piece && piece.samples > 0) this.#sendChunk(stream, piece);
+      else if (piece?.whole) this.#closePiece(stream, piece);
+      else if (stream.itemId !== null && !stream.finished && aheadMs < underrunMs) this.#sendSilence(stream);
+      else return;
+    }
+  }
+
+  #closePiece(stream: Stream, piece: Piece): void {
+    stream.pieces.shift();
+    this.#wake(`${stream.responseId}:${piece.index}`);
+  }
+
+  #sendChunk(stream: Stream, piece: Piece): void {
+    if (piece.fromMs === null && !this.#begin(stream, piece)) return;
+    const wanted = Math.round((this.#limits.chunkMs * stream.rateHz) / 1_000);
+    const pcm = takeSamples(piece.chunks, wanted);
+    piece.samples -= pcm.length;
+    this.#emit(stream, pcm);
+  }
+
+  /** @returns false if the response was gone */
+  #begin(stream: Stream, piece: Piece): boolean {
+    const fromMs = (stream.sentSamples * 1_000) / stream.rateHz;
+    const { text } = piece;
+    const itemId = this.#sink.pieceStarted(stream.responseId, { text, fromMs, durationMs: null, words: null });
+    if (itemId === null || this.#streams[0] !== stream) {
+      this.#streams = this.#streams.filter((other) => other !== stream);
+      return false;
+    }
+    stream.itemId = itemId;
+    piece.fromMs = fromMs;
+    if (piece.whole) this.#tell(stream, piece);
+    this.#wake(`${stream.responseId}:${piece.index}`);
+    return true;
+  }
+
+  /** Says how long a piece is once its audio is whole. */
+  #tell(stream: Stream, piece: Piece): void {
+    if (piece.fromMs === null) return;
+    const sentMs = (stream.sentSamples * 1_000) / stream.rateHz - piece.fromMs;
+    const durationMs = sentMs + (piece.samples * 1_000) / stream.rateHz;
+    const words = piece.words.length > 0 ? piece.words : null;
+    this.#sink.pieceKnown(stream.responseId, { text: piece.text, fromMs: piece.fromMs, durationMs, words });
+  }
+
+  #sendSilence(stream: Stream): void {
+    this.#emit(stream, new Int16Array(Math.round((this.#limits.chunkMs * stream.rateHz) / 1_000)));
+  }
+
+  #emit(stream: Stream, pcm: Int16Array): void {
+    const { responseId, itemId, rateHz } = stream;
+    if (itemId === null) return;
+    const atMs = this.#clock.nowMs();
+    const fromMs = (stream.sentSamples * 1_000) / rateHz;
+    stream.sentSamples += pcm.length;
+    let track = this.#tracks.find((other) => other.itemId === itemId);
+    if (!track) {
+      const startedAtMs = Math.max(atMs, this.#endsAtMs);
+      track = { responseId, itemId, startedAtMs, sentMs: 0, stoppedAtMs: null, acknowledgedMs: null };
+      this.#tracks = [...this.#tracks.slice(1 - maxRemembered), track];
+    }
+    track.sentMs = (stream.sentSamples * 1_000) / rateHz;
+    this.#endsAtMs = Math.max(this.#endsAtMs, track.startedAtMs + track.sentMs);
+    this.#sink.audio(responseId, itemId, encodeSamples(pcm, stream.format), fromMs);
+  }
+
+  #stream(responseId: string): Stream | undefined {
+    return this.#streams.find((stream) => stream.responseId === responseId);
+  }
+
+  #wake(key: string): void {
+    const waiters = this.#waiters.get(key);
+    this.#waiters.delete(key);
+    for (const done of [...(waiters ?? [])]) done();
+  }
+}
+
+/** Takes up to `count` samples off the front, without copying where they lie in one piece. */
+function takeSamples(chunks: Int16Array[], count: number): Int16Array {
+  const parts: Int16Array[] = [];
+  let left = count;
+  for (let head = chunks[0]; head && left > 0; head = chunks[0]) {
+    const part = head.length > left ? head.subarray(0, left) : head;
+    if (part === head) chunks.shift();
+    else chunks[0] = head.subarray(left);
+    parts.push(part);
+    left -= part.length;
+  }
+  if (parts.length === 1 && parts[0]) return parts[0];
+  const joined = new Int16Array(count - left);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}

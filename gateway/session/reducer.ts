@@ -1,0 +1,113 @@
+/**
+ * A session's one way to change: `reduce(state, event, now) → { state, effects }`. Pure: no clock, no chance, no
+ * socket; what it knows of the world stands in `now`. The table of events below is the map of this room.
+ */
+import { Change } from "./change.ts";
+import { onConfigure } from "./configuring.ts";
+import type { Command } from "./domain.ts";
+import type { Effect, Now, Reduction, SessionEvent } from "./events.ts";
+import { onCreateItem, onDeleteItem, onRetrieveItem, onTruncateItem } from "./items.ts";
+import {
+  onAlarm,
+  onClear,
+  onCommit,
+  onOnset,
+  onPause,
+  onResumed,
+  onTranscribed,
+  onTranscriptionFailed,
+  onWords,
+} from "./listening.ts";
+import {
+  onCancelResponse,
+  onClearOutput,
+  onCreateResponse,
+  onDrained,
+  onPieceKnown,
+  onPieceStarted,
+  onReplyEnded,
+  onReplyText,
+  onToolCall,
+  startOwed,
+} from "./responding.ts";
+import type { SessionState } from "./state.ts";
+
+type Handlers<Union extends { type: string }, Extra extends unknown[]> = {
+  [Type in Union["type"]]: (change: Change, event: Extract<Union, { type: Type }>, ...extra: Extra) => void;
+};
+
+const commandHandlers: Handlers<Command, [readAtMs: number]> = {
+  configure: (change, { patch }) => onConfigure(change, patch),
+  commitInput: (change, { atSample, clientEventId }, readAtMs) => onCommit(change, atSample, clientEventId, readAtMs),
+  clearInput: (change, { atSample }) => onClear(change, atSample),
+  createItem: onCreateItem,
+  retrieveItem: onRetrieveItem,
+  deleteItem: onDeleteItem,
+  truncateItem: onTruncateItem,
+  createResponse: (change, { params, clientEventId }, readAtMs) =>
+    onCreateResponse(change, params, clientEventId, readAtMs),
+  cancelResponse: (change, { responseId, clientEventId }) => onCancelResponse(change, responseId, clientEventId),
+  clearOutput: (change) => onClearOutput(change),
+  playback: (change, { itemId, playedMs }) => change.effect({ type: "acknowledge", itemId, playedMs }),
+};
+
+const eventHandlers: Handlers<SessionEvent, []> = {
+  opened: (change) => {
+    const { id: sessionId, config, expiresAtMs } = change.state;
+    change.send({ type: "sessionCreated", sessionId, config, expiresAtMs });
+  },
+  command: (change, { command, readAtMs }) => {
+    const handle = commandHandlers[command.type] as (change: Change, command: Command, readAtMs: number) => void;
+    handle(change, command, readAtMs);
+  },
+  refused: (change, { code, message, param, clientEventId }) =>
+    change.send({ type: "error", kind: "invalid_request_error", code, message, param, clientEventId }),
+  onset: onOnset,
+  pause: onPause,
+  resumed: onResumed,
+  alarm: onAlarm,
+  words: onWords,
+  transcribed: (change, { itemId, text, provider }) => onTranscribed(change, itemId, text, provider),
+  transcriptionFailed: onTranscriptionFailed,
+  replyText: onReplyText,
+  pieceStarted: onPieceStarted,
+  pieceKnown: onPieceKnown,
+  toolCall: onToolCall,
+  ledger: (change, { responseId, ledger }) => change.updateResponse(responseId, { ledger }),
+  firstOutput: (change, { responseId, ledger }) => change.updateResponse(responseId, { ledger }),
+  replyEnded: onReplyEnded,
+  drained: onDrained,
+};
+
+/** One step. The given state is not changed. */
+export function reduce(state: SessionState, event: SessionEvent, now: Now): Reduction<SessionState> {
+  const change = new Change(state, now);
+  const handle = eventHandlers[event.type] as (change: Change, event: SessionEvent) => void;
+  handle(change, event);
+  startOwed(change);
+  return { state: change.state, effects: change.effects };
+}
+
+/**
+ * What a restored session needs done to go on: its deadlines, its listening and its replies, derived from the
+ * value alone.
+ */
+export function effectsToResume(state: SessionState): Effect[] {
+  const effects: Effect[] = [{ type: "configureAudio" }];
+  const { utterance, pending } = state.input;
+  if (utterance) effects.push({ type: "openUtterance", itemId: utterance.itemId, fromSample: utterance.fromSample });
+  if (utterance?.lastVoicedSample != null) {
+    effects.push({ type: "markPause", itemId: utterance.itemId, lastVoicedSample: utterance.lastVoicedSample });
+  }
+  for (const entry of pending) {
+    if (entry.range) {
+      effects.push({ type: "openUtterance", itemId: entry.itemId, fromSample: entry.range.fromSample });
+      effects.push({ type: "endUtterance", itemId: entry.itemId, atSample: entry.range.toSample });
+    }
+  }
+  for (const [key, atSample] of Object.entries(state.alarms)) effects.push({ type: "alarm", key, atSample });
+  for (const { request, format } of state.responses) {
+    if (request) effects.push({ type: "startReply", request, format });
+  }
+  return effects;
+}

@@ -1,0 +1,454 @@
+/** The reply's side: responses that begin, speak, call functions and end, once each. */
+import { advance, type Ledger, openLedger } from "../turn/ledger.ts";
+import type { ReplyRequest } from "../turn/reply.ts";
+import type { Change } from "./change.ts";
+import type { AudioFormat, Item, NewItem, Part, ResponseParams, ResponseStatus, ResponseView } from "./domain.ts";
+import type { SessionEvent } from "./events.ts";
+import { itemsToMessages, toMessages, wordsBefore } from "./history.ts";
+import type { ActiveResponse, SpokenPiece, StoredItem } from "./state.ts";
+
+type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
+
+const noParams: ResponseParams = { outOfBand: false };
+
+// ---- begin -----------------------------------------------------------------------------------------------
+
+/** A client's `response.create`. */
+export function onCreateResponse(
+  change: Change,
+  params: ResponseParams,
+  clientEventId: string | null,
+  readAtMs: number,
+): void {
+  const active = change.inBand;
+  if (active && !params.outOfBand) {
+    return change.refuse("conversation_already_has_active_response", clientEventId, {
+      message: `Conversation already has an active response in progress: ${active.id}. Wait until the response is finished before creating a new one.`,
+    });
+  }
+  if (change.state.responses.length >= change.state.limits.maxResponses) {
+    return change.refuse("too_many_responses", clientEventId);
+  }
+  const context = params.input ? resolveContext(change, params.input) : null;
+  if (context && "missing" in context) {
+    return change.refuse("item_retrieve_invalid_item_id", clientEventId, {
+      message: `Item with item_id not found: ${context.missing}`,
+      param: "response.input",
+    });
+  }
+  if (!takeAllowance(change)) return change.refuse("rate_limit_exceeded", clientEventId);
+  const waitingFor = context ? [] : change.state.input.pending.map((entry) => entry.itemId);
+  const pending = change.state.input.pending.at(-1);
+  begin(change, params, context, waitingFor, ledgerFor(change, pending?.ledger, params, readAtMs), null);
+}
+
+/** The turn's line of time goes on where it stands; without one, a new line begins at the request. */
+function ledgerFor(change: Change, pending: Ledger | undefined, params: ResponseParams, readAtMs: number): Ledger {
+  const { toolLedger } = change.state;
+  if (params.outOfBand) return openLedger("text", readAtMs);
+  if (pending) return pending;
+  if (!toolLedger) return openLedger("text", readAtMs);
+  change.set({ toolLedger: null });
+  const last = change.state.items.at(-1)?.item.type;
+  return last === "function_call_output" ? advance(toolLedger, "tool", readAtMs) : openLedger("text", readAtMs);
+}
+
+function resolveContext(
+  change: Change,
+  input: NonNullable<ResponseParams["input"]>,
+): Item[] | { missing: string } {
+  const items: Item[] = [];
+  for (const entry of input) {
+    if (entry.type === "reference") {
+      const stored = change.item(entry.id);
+      if (!stored) return { missing: entry.id };
+      items.push(stored.item);
+    } else {
+      items.push(newItem(change, entry));
+    }
+  }
+  return items;
+}
+
+/** A client's item with its id and status. */
+export function newItem(change: Change, item: NewItem): Item {
+  const { id, ...rest } = item;
+  return { ...rest, id: id ?? change.id("item"), status: "completed" };
+}
+
+/** Responses a minute are bounded; a rested session may use them in a burst. */
+function takeAllowance(change: Change): boolean {
+  const { allowance, limits } = change.state;
+  const earned = ((change.now.atMs - allowance.atMs) / 60_000) * limits.responsesPerMinute;
+  const tokens = allowance.atMs === 0 ? limits.responsesPerMinute : Math.min(limits.responsesPerMinute, allowance.tokens + earned);
+  if (tokens < 1) return false;
+  change.set({ allowance: { tokens: tokens - 1, atMs: change.now.atMs } });
+  return true;
+}
+
+/** Answers the conversation as it stands, now or as soon as the response in progress is done. */
+export function startAnswer(change: Change, ledger: Ledger, apology: string | null): void {
+  if (change.inBand || change.state.input.pending.some((entry) => entry.respond)) {
+    change.set({ owedReply: { ledger, apology } });
+    return;
+  }
+  change.set({ owedReply: null });
+  if (takeAllowance(change)) begin(change, noParams, null, [], ledger, apology);
+}
+
+/** The answer that waited for its place. */
+export function startOwed(change: Change): void {
+  const owed = change.state.owedReply;
+  if (!owed || change.inBand || change.state.input.utterance?.announced) return;
+  change.set({ owedReply: null });
+  startAnswer(change, advance(owed.ledger, "overhead", change.now.atMs), owed.apology);
+}
+
+/** Responses whose words are all there. */
+export function startReady(change: Change): void {
+  for (const response of change.state.responses) {
+    if (!response.request && response.waitingFor.length === 0) startReply(change, response);
+  }
+}
+
+function begin(
+  change: Change,
+  params: ResponseParams,
+  context: Item[] | null,
+  waitingFor: string[],
+  ledger: Ledger,
+  apology: string | null,
+): void {
+  const { config } = change.state;
+  const limit = params.maxOutputTokens;
+  const response: ActiveResponse = {
+    id: change.id("resp"),
+    outOfBand: params.outOfBand,
+    modality: params.outputModality ?? config.outputModality,
+    voice: params.voice ?? config.output.voice,
+    format: params.outputFormat ?? config.output.format,
+    maxOutputTokens: limit === undefined ? config.maxOutputTokens : limit,
+    metadata: params.metadata ?? null,
+    plan: {
+      instructions: params.instructions ?? config.instructions,
+      tools: params.tools ?? config.tools,
+      toolChoice: params.toolChoice ?? config.toolChoice,
+      context,
+      apology,
+    },
+    request: null,
+    waitingFor,
+    message: null,
+    output: [],
+    nextOutputIndex: 0,
+    ledger,
+    ended: null,
+    drained: false,
+  };
+  change.cancelAlarm("idle");
+  change.set({ responses: [...change.state.responses, response], lastResponseId: response.id });
+  change.send({ type: "responseCreated", response: view(response, "in_progress", null) });
+  if (waitingFor.length === 0) startReply(change, response);
+}
+
+const rates = { "audio/pcm": null, "audio/pcmu": 8000, "audio/pcma": 8000 } as const;
+
+/** Samples a second of reply audio in a format. */
+export function outputRateHz(format: AudioFormat): 8000 | 16000 | 24000 {
+  return format.type === "audio/pcm" ? format.rate : rates[format.type];
+}
+
+function startReply(change: Change, response: ActiveResponse): void {
+  const { config, tenant, items } = change.state;
+  const { plan } = response;
+  const language = config.input.transcription?.language;
+  const request: ReplyRequest = {
+    responseId: response.id,
+    tenant,
+    instructions: plan.instructions,
+    messages: plan.context ? itemsToMessages(plan.context) : toMessages(items),
+    tools: plan.tools.map((tool) => ({ ...tool })),
+    toolChoice: plan.toolChoice,
+    maxOutputTokens: response.maxOutputTokens,
+    modality: response.modality,
+    voice: response.voice,
+    speedRatio: config.output.speedRatio,
+    sampleRateHz: outputRateHz(response.format),
+    spokenPrefix: "",
+    ledger: response.ledger,
+    ...(language === undefined ? {} : { language }),
+    ...(plan.apology === null ? {} : { apology: plan.apology }),
+  };
+  change.updateResponse(response.id, { request });
+  change.effect({ type: "startReply", request, format: response.format });
+}
+
+// ---- in progress -----------------------------------------------------------------------------------------
+
+function partOf(response: ActiveResponse, text: string): Part {
+  return response.modality === "audio" ? { type: "output_audio", transcript: text } : { type: "output_text", text };
+}
+
+function messageItem(response: ActiveResponse, itemId: string, text: string, status: "in_progress" | "completed" | "incomplete"): Item {
+  const parts = status === "in_progress" && text === "" ? [] : [partOf(response, text)];
+  return { type: "message", id: itemId, role: "assistant", status, parts };
+}
+
+/** Opens the message that the response speaks or writes, once. */
+function openMessage(change: Change, response: ActiveResponse): NonNullable<ActiveResponse["message"]> {
+  if (response.message) return response.message;
+  const itemId = change.id("item");
+  const outputIndex = response.nextOutputIndex;
+  const message = { itemId, outputIndex, text: "" };
+  const item = messageItem(response, itemId, "", "in_progress");
+  change.updateResponse(response.id, { message, nextOutputIndex: outputIndex + 1 });
+  change.send({ type: "outputItemAdded", responseId: response.id, outputIndex, item });
+  if (!response.outOfBand) change.announceItem(item, null);
+  change.send({
+    type: "partAdded",
+    responseId: response.id,
+    itemId,
+    outputIndex,
+    contentIndex: 0,
+    part: partOf(response, ""),
+  });
+  return message;
+}
+
+function addText(change: Change, response: ActiveResponse, delta: string, piece: SpokenPiece | null): void {
+  const { itemId, outputIndex, text } = openMessage(change, response);
+  const whole = text + delta;
+  change.updateResponse(response.id, { message: { itemId, outputIndex, text: whole } });
+  change.updateItem(itemId, (stored) => ({
+    ...stored,
+    item: messageItem(response, itemId, whole, "in_progress"),
+    ...(piece ? { pieces: [...(stored.pieces ?? []), piece] } : {}),
+  }));
+  const at = { responseId: response.id, itemId, outputIndex, contentIndex: 0 };
+  change.send({ type: response.modality === "audio" ? "transcriptDelta" : "textDelta", ...at, delta });
+}
+
+export function onReplyText(change: Change, event: Event<"replyText">): void {
+  const response = change.response(event.responseId);
+  if (response && event.delta !== "") addText(change, response, event.delta, null);
+}
+
+export function onPieceStarted(change: Change, event: Event<"pieceStarted">): void {
+  const response = change.response(event.responseId);
+  if (response) addText(change, response, event.piece.text, event.piece);
+}
+
+export function onPieceKnown(change: Change, event: Event<"pieceKnown">): void {
+  const itemId = change.response(event.responseId)?.message?.itemId;
+  if (!itemId) return;
+  const { fromMs, durationMs, words } = event;
+  change.updateItem(itemId, (stored) => ({
+    ...stored,
+    pieces: (stored.pieces ?? []).map((piece) => (piece.fromMs === fromMs ? { ...piece, durationMs, words } : piece)),
+  }));
+}
+
+export function onToolCall(change: Change, event: Event<"toolCall">): void {
+  const response = change.response(event.responseId);
+  if (!response) return;
+  const itemId = change.id("item");
+  const outputIndex = response.nextOutputIndex;
+  const { callId, name } = event;
+  const call: Item = { type: "function_call", id: itemId, status: "in_progress", callId, name, arguments: "" };
+  const done: Item = { ...call, status: "completed", arguments: event.arguments };
+  change.updateResponse(response.id, { nextOutputIndex: outputIndex + 1, output: [...response.output, done] });
+  const at = { responseId: response.id, itemId, outputIndex, callId };
+  change.send({ type: "outputItemAdded", responseId: response.id, outputIndex, item: call });
+  const before = response.outOfBand ? null : change.announceItem(call, null);
+  change.send({ type: "functionArgumentsDelta", ...at, delta: event.arguments });
+  change.send({ type: "functionArgumentsDone", ...at, name, arguments: event.arguments });
+  change.updateItem(itemId, (stored) => ({ ...stored, item: done }));
+  if (!response.outOfBand) {
+    change.send({ type: "itemDone", item: done, previousItemId: before });
+    if (!response.ledger.closed) change.set({ toolLedger: response.ledger });
+  }
+  change.send({ type: "outputItemDone", responseId: response.id, outputIndex, item: done });
+}
+
+export function onReplyEnded(change: Change, event: Event<"replyEnded">): void {
+  const { type: _type, responseId, ...ended } = event;
+  if (!change.response(responseId)) return;
+  change.updateResponse(responseId, { ended });
+  finishIfDone(change, responseId);
+}
+
+export function onDrained(change: Change, event: Event<"drained">): void {
+  if (!change.response(event.responseId)) return;
+  change.updateResponse(event.responseId, { drained: true });
+  finishIfDone(change, event.responseId);
+}
+
+function finishIfDone(change: Change, responseId: string): void {
+  const response = change.response(responseId);
+  if (!response?.ended || !response.drained) return;
+  const { outcome, reason, error } = response.ended;
+  if (outcome === "completed") finish(change, response, "completed", null, null);
+  else if (outcome === "incomplete") finish(change, response, "incomplete", reason ?? "max_output_tokens", null);
+  else finish(change, response, "failed", null, error ?? { code: "internal_error", message: "The reply broke off." });
+}
+
+// ---- end -------------------------------------------------------------------------------------------------
+
+function view(response: ActiveResponse, status: ResponseStatus, reason: string | null, error: ResponseView["error"] = null): ResponseView {
+  const inProgress = status === "in_progress";
+  return {
+    id: response.id,
+    status,
+    reason,
+    error,
+    output: [...response.output],
+    usage: inProgress ? null : (response.ended?.usage ?? {}),
+    outOfBand: response.outOfBand,
+    outputModality: response.modality,
+    voice: response.voice,
+    outputFormat: response.format,
+    maxOutputTokens: response.maxOutputTokens,
+    metadata: response.metadata,
+  };
+}
+
+/** Ends a response: its open message first, then itself. Always the last thing that it says. */
+function finish(
+  change: Change,
+  response: ActiveResponse,
+  status: "completed" | "cancelled" | "failed" | "incomplete",
+  reason: string | null,
+  error: ResponseView["error"],
+): void {
+  const output = [...response.output];
+  if (response.message) {
+    const item = closeMessage(change, response, response.message, status === "completed");
+    output.splice(response.message.outputIndex, 0, item);
+  }
+  change.set({ responses: change.state.responses.filter((other) => other.id !== response.id) });
+  change.send({ type: "responseDone", response: view({ ...response, output }, status, reason, error) });
+  change.send({ type: "rateLimits", limits: [rateLimit(change)] });
+  const attempts = response.ended?.attempts ?? [];
+  change.effect({ type: "turnClosed", responseId: response.id, ledger: response.ledger, outcome: status, attempts });
+  change.send({
+    type: "turnReport",
+    responseId: response.id,
+    ledger: response.ledger,
+    providers: attempts.map(({ stage, provider, outcome }) => ({ stage, provider, outcome })),
+  });
+  armIdle(change, response);
+}
+
+function closeMessage(
+  change: Change,
+  response: ActiveResponse,
+  message: NonNullable<ActiveResponse["message"]>,
+  completed: boolean,
+): Item {
+  const stored = change.item(message.itemId);
+  const text = stored?.heardMs !== undefined ? wordsBefore(stored.pieces ?? [], stored.heardMs) : message.text;
+  const item = messageItem(response, message.itemId, text, completed ? "completed" : "incomplete");
+  const at = { responseId: response.id, itemId: message.itemId, outputIndex: message.outputIndex, contentIndex: 0 };
+  if (response.modality === "audio") {
+    change.send({ type: "audioDone", ...at });
+    change.send({ type: "transcriptDone", ...at, transcript: text });
+  } else {
+    change.send({ type: "textDone", ...at, text });
+  }
+  change.send({ type: "partDone", ...at, part: partOf(response, text) });
+  if (stored) {
+    settleSent(change, message.itemId);
+    change.updateItem(message.itemId, (old) => ({ ...old, item }));
+    const index = change.state.items.findIndex((other) => other.item.id === message.itemId);
+    const previousItemId = change.state.items[index - 1]?.item.id ?? null;
+    change.send({ type: "itemDone", item, previousItemId });
+  }
+  change.send({ type: "outputItemDone", responseId: response.id, outputIndex: message.outputIndex, item });
+  return item;
+}
+
+/** Keeps how much of an item's audio went out, as the measure for truncation. */
+function settleSent(change: Change, itemId: string): void {
+  const { playback } = change.now;
+  if (playback?.itemId !== itemId) return;
+  change.updateItem(itemId, (stored) => ({ ...stored, sentMs: playback.sentMs }));
+}
+
+function rateLimit(change: Change) {
+  const { limits, allowance } = change.state;
+  const missing = limits.responsesPerMinute - allowance.tokens;
+  return {
+    name: "requests" as const,
+    limit: limits.responsesPerMinute,
+    remaining: Math.floor(allowance.tokens),
+    resetSeconds: Math.round((missing * 60_000) / limits.responsesPerMinute) / 1_000,
+  };
+}
+
+/** From the end of the reply's playback on, the client's idle time runs (on the clock of samples). */
+function armIdle(change: Change, response: ActiveResponse): void {
+  const detection = change.state.config.input.turnDetection;
+  if (response.outOfBand || detection?.type !== "server_vad" || detection.idleTimeoutMs === null) return;
+  if (change.state.input.utterance) return;
+  const { playback, receivedSamples } = change.now;
+  const leftMs = playback?.responseId === response.id ? playback.sentMs - playback.heardMs : 0;
+  change.alarm("idle", receivedSamples + (leftMs + detection.idleTimeoutMs) * 16);
+}
+
+/** Cuts what the listener's ear did not reach, for good. */
+export function settleHeard(change: Change, itemId: string, heardMs: number): void {
+  change.updateItem(itemId, (stored): StoredItem => {
+    if (stored.item.type !== "message" || !stored.pieces) return stored;
+    const transcript = wordsBefore(stored.pieces, heardMs);
+    return { ...stored, heardMs, item: { ...stored.item, parts: [{ type: "output_audio", transcript }] } };
+  });
+}
+
+/** The caller interrupts: what plays stops, what is being made is dropped, history keeps what was heard. */
+export function bargeIn(change: Change, announce: () => void): void {
+  const { playback } = change.now;
+  const stopped = change.state.responses.filter((response) => !response.outOfBand || response.modality === "audio");
+  for (const response of stopped) change.effect({ type: "cancelReply", responseId: response.id });
+  if (playback?.unheard) {
+    change.effect({ type: "flushPlayback" });
+    settleHeard(change, playback.itemId, playback.heardMs);
+  }
+  change.set({ owedReply: null, toolLedger: null });
+  announce();
+  for (const response of stopped) finishCancelled(change, response.id, "turn_detected");
+}
+
+function finishCancelled(change: Change, responseId: string, reason: string): void {
+  const response = change.response(responseId);
+  if (response) finish(change, response, "cancelled", reason, null);
+}
+
+/** A client's `response.cancel`. */
+export function onCancelResponse(change: Change, responseId: string | null, clientEventId: string | null): void {
+  const response = responseId === null ? change.inBand : change.response(responseId);
+  if (!response) {
+    return change.refuse("response_cancel_not_active", clientEventId, {
+      message: "Cancellation failed: no active response found",
+    });
+  }
+  cancelByClient(change, response);
+}
+
+export function cancelByClient(change: Change, response: ActiveResponse): void {
+  change.effect({ type: "cancelReply", responseId: response.id });
+  finishCancelled(change, response.id, "client_cancelled");
+}
+
+/** A client's `output_audio_buffer.clear`: silence now; *sent* and *heard* are the same from here. */
+export function onClearOutput(change: Change): void {
+  const { playback } = change.now;
+  const speaking = change.state.responses.find((response) => response.modality === "audio");
+  const responseId = playback?.unheard ? playback.responseId : (speaking?.id ?? change.state.lastResponseId);
+  if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
+  if (playback?.unheard) {
+    change.effect({ type: "flushPlayback" });
+    settleHeard(change, playback.itemId, playback.heardMs);
+  }
+  if (responseId) change.send({ type: "outputCleared", responseId });
+  if (speaking) finishCancelled(change, speaking.id, "client_cancelled");
+}

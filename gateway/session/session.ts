@@ -1,0 +1,332 @@
+/**
+ * One live conversation in the world: keeps the value, hands events to the reducer and carries out what it asks
+ * for. Everything that can be decided is decided in the reducer; here are only the hands.
+ */
+import type { AudioChannel, FrontEndEvent } from "../../workers/audio/messages.ts";
+import type { Clock } from "../clock.ts";
+import { errorTable } from "../errors.ts";
+import type { ErrorCode } from "../../wire/codes.ts";
+import { advance, closeLedger, type Ledger } from "../turn/ledger.ts";
+import type { ReplyRequest, ReplyRunner } from "../turn/reply.ts";
+import type { AudioFormat, Command, Output, ReplyAudio } from "./domain.ts";
+import type { Effect, Now, SessionEvent } from "./events.ts";
+import { frontEndSettings, type ListeningSettings } from "./front-end-settings.ts";
+import { Listener, type Transcriber } from "./listener.ts";
+import { Playback, type PlaybackLimits } from "./playback.ts";
+import type { PlaybackTicker } from "./playback-ticker.ts";
+import { effectsToResume, reduce } from "./reducer.ts";
+import { outputRateHz } from "./responding.ts";
+import type { SessionState } from "./state.ts";
+
+/** What the session speaks to: an adapter of some protocol. */
+export interface SessionPort {
+  send(output: Output): void;
+  sendAudio(audio: ReplyAudio): void;
+}
+
+/** Where what happened is counted and logged. */
+export interface SessionObserver {
+  turnClosed(turn: Extract<Effect, { type: "turnClosed" }>, tenant: string): void;
+  refused(code: string): void;
+  /** A bug of ours: the session goes on. */
+  failed(error: unknown, during: string): void;
+}
+
+export interface SessionDependencies {
+  clock: Clock;
+  transcriber: Transcriber;
+  replies: ReplyRunner;
+  ticker: PlaybackTicker;
+  playbackLimits: PlaybackLimits;
+  listening: ListeningSettings;
+  /** Longest audio kept for a commit by hand. */
+  maxBufferMs: number;
+  observer: SessionObserver;
+}
+
+export class Session {
+  #state: SessionState;
+  readonly #channel: AudioChannel;
+  readonly #port: SessionPort;
+  readonly #deps: SessionDependencies;
+  readonly #playback: Playback;
+  readonly #listener: Listener;
+  readonly #replies = new Map<string, AbortController>();
+  /** Lines of time that wait for their first byte to be sent. */
+  readonly #opening = new Map<string, Ledger>();
+  readonly #queue: SessionEvent[] = [];
+  #dispatching = false;
+  #closed = false;
+
+  constructor(state: SessionState, channel: AudioChannel, port: SessionPort, deps: SessionDependencies) {
+    this.#state = state;
+    this.#channel = channel;
+    this.#port = port;
+    this.#deps = deps;
+    this.#playback = new Playback({ clock: deps.clock, limits: deps.playbackLimits, sink: this.#playbackSink() });
+    this.#listener = new Listener({
+      channel,
+      transcriber: deps.transcriber,
+      signal: deps.listening.sttInput,
+      maxBufferMs: deps.maxBufferMs,
+      session: () => this.#state,
+      dispatch: (event) => this.dispatch(event),
+    });
+    channel.onEvents = (events) => this.#hear(events);
+    channel.onReadable = () => this.#listener.onReadable();
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  open(): void {
+    this.dispatch({ type: "opened" });
+  }
+
+  /** Goes on with a restored value. */
+  resume(): void {
+    for (const effect of effectsToResume(this.#state)) this.#carryOut(effect);
+  }
+
+  command(command: Command, readAtMs: number): void {
+    this.dispatch({ type: "command", command, readAtMs });
+  }
+
+  refuse(code: ErrorCode, message: string | null, param: string | null, clientEventId: string | null): void {
+    this.#deps.observer.refused(code);
+    this.dispatch({ type: "refused", code, message: message ?? errorTable[code].message, param, clientEventId });
+  }
+
+  /** Input audio in the session's format; copied before it returns. */
+  appendAudio(bytes: Uint8Array, readAtMs: number, clientEventId: string | null): void {
+    if (this.#channel.write(bytes, readAtMs) === "full") {
+      this.refuse("input_audio_backlog_full", null, "audio", clientEventId);
+    }
+  }
+
+  get receivedSamples(): number {
+    return this.#channel.receivedSamples;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const abort of this.#replies.values()) abort.abort();
+    for (const responseId of this.#replies.keys()) this.#playback.cancel(responseId);
+    this.#listener.close();
+    this.#channel.onEvents = null;
+    this.#channel.onReadable = null;
+    this.#channel.close();
+  }
+
+  /** Nested events wait their turn, so that the effects of one step stay together. */
+  dispatch(event: SessionEvent): void {
+    if (this.#closed) return;
+    this.#queue.push(event);
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+    } finally {
+      this.#dispatching = false;
+    }
+    if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+  }
+
+  #step(event: SessionEvent): void {
+    try {
+      const { state, effects } = reduce(this.#state, event, this.#now());
+      this.#state = state;
+      for (const effect of effects) this.#carryOut(effect);
+    } catch (error) {
+      this.#deps.observer.failed(error, event.type);
+      const { code, message } = { code: "internal_error", message: errorTable.internal_error.message };
+      this.#port.send({ type: "error", kind: "server_error", code, message, param: null, clientEventId: null });
+    }
+  }
+
+  #now(): Now {
+    return {
+      atMs: this.#deps.clock.nowMs(),
+      receivedSamples: this.#channel.receivedSamples,
+      keptFromSample: this.#channel.keptFromSample,
+      playback: this.#playback.position(),
+    };
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "send":
+        if (effect.output.type === "error") this.#deps.observer.refused(effect.output.code);
+        return this.#port.send(effect.output);
+      case "openUtterance":
+        return this.#listener.open(effect.itemId, effect.fromSample);
+      case "markPause":
+        return this.#listener.get(effect.itemId)?.pause(effect.lastVoicedSample);
+      case "markResumed":
+        return this.#listener.get(effect.itemId)?.resumed(effect.atSample);
+      case "endUtterance":
+        return this.#listener.get(effect.itemId)?.end(effect.atSample);
+      case "dropUtterance":
+        return this.#listener.drop(effect.itemId);
+      case "transcribeItem":
+        return this.#listener.transcribeBytes(effect.itemId, Buffer.from(effect.audio, "base64"), effect.format);
+      case "startReply":
+        void this.#reply(effect.request, effect.format);
+        return;
+      case "cancelReply":
+        return this.#cancelReply(effect.responseId);
+      case "flushPlayback":
+        return this.#playback.flush();
+      case "acknowledge":
+        return this.#playback.acknowledge(effect.itemId, effect.playedMs);
+      case "alarm":
+        return this.#channel.alarm(effect.key, effect.atSample);
+      case "cancelAlarm":
+        return this.#channel.cancelAlarm(effect.key);
+      case "configureAudio":
+        return this.#channel.configure(frontEndSettings(this.#state.config, this.#deps.listening));
+      case "resetSpeech":
+        return this.#channel.resetSpeech();
+      case "turnClosed":
+        return this.#deps.observer.turnClosed(effect, this.#state.tenant);
+    }
+  }
+
+  // ---- hearing ----
+
+  #hear(events: FrontEndEvent[]): void {
+    for (const event of events) {
+      switch (event.type) {
+        case "alarm":
+          this.dispatch({ type: "alarm", key: event.key, sample: event.sample, stamps: this.#stamps(event) });
+          break;
+        case "onset":
+        case "pause":
+        case "resumed":
+          this.dispatch({ type: event.type, sample: event.sample });
+          break;
+        case "level":
+          break;
+      }
+    }
+  }
+
+  #stamps(event: { sample: number; takenAtMs: number; decidedAtMs: number }) {
+    const { takenAtMs, decidedAtMs } = event;
+    const frame = this.#channel.frameTimes(event.sample - 1) ?? { readAtMs: takenAtMs, inBusAtMs: takenAtMs };
+    return { ...frame, takenAtMs, decidedAtMs };
+  }
+
+  // ---- replying ----
+
+  async #reply(request: ReplyRequest, format: AudioFormat): Promise<void> {
+    const { responseId } = request;
+    const abort = new AbortController();
+    this.#replies.set(responseId, abort);
+    if (request.modality === "audio") this.#playback.open(responseId, format, outputRateHz(format));
+    const control = {
+      waitStarted: (index: number, signal: AbortSignal) => this.#playback.waitStarted(responseId, index, signal),
+    };
+    let ended = false;
+    try {
+      for await (const event of this.#deps.replies.run(request, control, abort.signal)) {
+        if (abort.signal.aborted) continue; // drained to its end; nothing of it counts any more
+        ended ||= event.type === "end";
+        this.#onReplyEvent(responseId, event);
+      }
+    } catch (error) {
+      this.#deps.observer.failed(error, "reply");
+    } finally {
+      this.#replies.delete(responseId);
+      this.#opening.delete(responseId);
+    }
+    if (!ended && !abort.signal.aborted) this.#endReply(responseId, brokenOff);
+  }
+
+  #onReplyEvent(responseId: string, event: ReplyRunnerEvent): void {
+    switch (event.type) {
+      case "text":
+        this.dispatch({ type: "replyText", responseId, delta: event.delta });
+        return this.#firstByteSent(responseId);
+      case "piece":
+        return this.#playback.piece(responseId, event.index, event.text);
+      case "word":
+        return this.#playback.word(responseId, event.index, event.text, event.fromSample);
+      case "audio":
+        this.#playback.samples(responseId, event.index, event.pcm);
+        if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+        return;
+      case "pieceEnd":
+        return this.#playback.pieceEnd(responseId, event.index);
+      case "toolCall": {
+        const { callId, name } = event;
+        return this.dispatch({ type: "toolCall", responseId, callId, name, arguments: event.arguments });
+      }
+      case "ledger":
+        this.#opening.set(responseId, event.ledger);
+        return this.dispatch({ type: "ledger", responseId, ledger: event.ledger });
+      case "end": {
+        const { outcome, reason = null, error = null, usage, attempts } = event;
+        return this.#endReply(responseId, { outcome, reason, error, usage, attempts });
+      }
+    }
+  }
+
+  #endReply(responseId: string, ended: EndedReply): void {
+    this.dispatch({ type: "replyEnded", responseId, ...ended });
+    this.#playback.finish(responseId);
+    if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+  }
+
+  #cancelReply(responseId: string): void {
+    this.#replies.get(responseId)?.abort();
+    this.#playback.cancel(responseId);
+    this.#opening.delete(responseId);
+  }
+
+  /** The first byte of the reply was handed to the socket: its line of time ends here. */
+  #firstByteSent(responseId: string): void {
+    const ledger = this.#opening.get(responseId);
+    if (!ledger) return;
+    this.#opening.delete(responseId);
+    const closed = closeLedger(advance(ledger, "egress", this.#deps.clock.nowMs()));
+    this.dispatch({ type: "firstOutput", responseId, ledger: closed });
+  }
+
+  #playbackSink() {
+    return {
+      pieceStarted: (responseId: string, piece: PieceStart) => {
+        this.dispatch({ type: "pieceStarted", responseId, piece });
+        return this.#message(responseId)?.itemId ?? null;
+      },
+      pieceKnown: (responseId: string, piece: PieceStart & { durationMs: number }) => {
+        const { fromMs, durationMs, words } = piece;
+        this.dispatch({ type: "pieceKnown", responseId, fromMs, durationMs, words });
+      },
+      audio: (responseId: string, itemId: string, bytes: Uint8Array, fromMs: number) => {
+        const outputIndex = this.#message(responseId)?.outputIndex ?? 0;
+        this.#port.sendAudio({ responseId, itemId, outputIndex, contentIndex: 0, bytes, fromMs });
+        this.#firstByteSent(responseId);
+      },
+      drained: (responseId: string) => this.dispatch({ type: "drained", responseId }),
+    };
+  }
+
+  #message(responseId: string) {
+    return this.#state.responses.find((response) => response.id === responseId)?.message ?? null;
+  }
+}
+
+type ReplyRunnerEvent = ReturnType<ReplyRunner["run"]> extends AsyncIterable<infer Event> ? Event : never;
+type PieceStart = Extract<SessionEvent, { type: "pieceStarted" }>["piece"];
+type EndedReply = Omit<Extract<SessionEvent, { type: "replyEnded" }>, "type" | "responseId">;
+
+const brokenOff: EndedReply = {
+  outcome: "failed",
+  reason: null,
+  error: { code: "internal_error", message: errorTable.internal_error.message },
+  usage: {},
+  attempts: [],
+};

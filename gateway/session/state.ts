@@ -1,0 +1,179 @@
+/**
+ * A live conversation as a value: plain JSON, changed only by `reduce`, so that it can be saved, moved to another
+ * process and replayed. Nothing here is a promise, a buffer or a socket.
+ */
+import type { Usage } from "../providers/provider.ts";
+import type { Ledger } from "../turn/ledger.ts";
+import type { ReplyAttempt, ReplyRequest } from "../turn/reply.ts";
+import type { AudioFormat, Item, SessionConfig, Tool, ToolChoice } from "./domain.ts";
+
+/** Where a piece of a spoken reply lies within its item. */
+export interface SpokenPiece {
+  readonly text: string;
+  readonly fromMs: number;
+  /** Null until its audio is whole. */
+  readonly durationMs: number | null;
+  /** Where its words begin, in ms from the piece's start; null when the voice did not say. */
+  readonly words: readonly { readonly text: string; readonly fromMs: number }[] | null;
+}
+
+/** An item of the conversation with what only the gateway knows of it. */
+export interface StoredItem {
+  readonly item: Item;
+  /** Reply audio: what was said when. */
+  readonly pieces?: readonly SpokenPiece[];
+  /** Audio heard of it, once that is settled (interrupted, truncated); absent: all of it counts as heard. */
+  readonly heardMs?: number;
+  /** Audio of it that went to the client, once that is settled. */
+  readonly sentMs?: number;
+}
+
+/** Speech that is going on, or whose end is being waited for. */
+export interface Utterance {
+  readonly itemId: string;
+  /** Where the user's item begins: onset less prefix padding. */
+  readonly fromSample: number;
+  readonly onsetSample: number;
+  /** Set while speech pauses. */
+  readonly lastVoicedSample: number | null;
+  /** Speech before the last pause, in samples, for barge-in. */
+  readonly voicedSamples: number;
+  /** Where the current stretch of speech began. */
+  readonly stretchFromSample: number;
+  /** False while it is judged whether it interrupts. */
+  readonly announced: boolean;
+  /** It was silent long enough, only its words are missing to judge it. */
+  readonly awaitingWords: { readonly atSample: number; readonly stamps: DecisionStamps } | null;
+  readonly ducked: boolean;
+  readonly words: string | null;
+}
+
+/** Moments of the frame that decided a turn's end (clock.nowMs). */
+export interface DecisionStamps {
+  readonly readAtMs: number;
+  readonly inBusAtMs: number;
+  readonly takenAtMs: number;
+  readonly decidedAtMs: number;
+}
+
+/** A committed user item whose words are still to come. */
+export interface PendingTranscription {
+  readonly itemId: string;
+  /** Answer when the words are there (server VAD with create_response). */
+  readonly respond: boolean;
+  readonly ledger: Ledger;
+  readonly audioMs: number;
+  /** Where its audio lies on the clock of samples; null for audio that came inside an item. */
+  readonly range: { readonly fromSample: number; readonly toSample: number } | null;
+}
+
+export interface InputState {
+  /** Samples before it belong to earlier turns. */
+  readonly bufferFromSample: number;
+  readonly utterance: Utterance | null;
+  readonly pending: readonly PendingTranscription[];
+}
+
+/** The message item that a response is speaking or writing. */
+export interface OpenMessage {
+  readonly itemId: string;
+  readonly outputIndex: number;
+  readonly text: string;
+}
+
+/** What a response is to be made from. */
+export interface ReplyPlan {
+  readonly instructions: string;
+  readonly tools: readonly Tool[];
+  readonly toolChoice: ToolChoice;
+  /** A context of its own in place of the conversation. */
+  readonly context: readonly Item[] | null;
+  /** Speak the prepared sentence for this code instead. */
+  readonly apology: string | null;
+}
+
+/** A response in progress. */
+export interface ActiveResponse {
+  readonly id: string;
+  readonly outOfBand: boolean;
+  readonly modality: "audio" | "text";
+  readonly voice: string;
+  readonly format: AudioFormat;
+  readonly maxOutputTokens: number | null;
+  readonly metadata: { readonly [key: string]: string } | null;
+  readonly plan: ReplyPlan;
+  /** The plain value that it can be started from again; null while it waits for transcripts. */
+  readonly request: ReplyRequest | null;
+  /** User items whose words are still to come. */
+  readonly waitingFor: readonly string[];
+  readonly message: OpenMessage | null;
+  /** Items done so far, in order of output_index. */
+  readonly output: readonly Item[];
+  readonly nextOutputIndex: number;
+  readonly ledger: Ledger;
+  readonly ended: {
+    readonly outcome: "completed" | "failed" | "incomplete" | "cancelled";
+    readonly reason: string | null;
+    readonly error: { readonly code: string; readonly message: string } | null;
+    readonly usage: Usage;
+    readonly attempts: readonly ReplyAttempt[];
+  } | null;
+  /** All its audio was sent. */
+  readonly drained: boolean;
+}
+
+export interface SessionState {
+  readonly id: string;
+  readonly tenant: string;
+  readonly expiresAtMs: number;
+  readonly config: SessionConfig;
+  /** Ids are made from these: unique within the session, the same when replayed. */
+  readonly nextId: number;
+  readonly items: readonly StoredItem[];
+  readonly input: InputState;
+  readonly responses: readonly ActiveResponse[];
+  /** An answer is owed as soon as the response in progress is done. */
+  readonly owedReply: { readonly ledger: Ledger; readonly apology: string | null } | null;
+  /** The line of time of a turn whose answer waits for a function's output. */
+  readonly toolLedger: Ledger | null;
+  readonly lastResponseId: string | null;
+  /** Token bucket of responses. */
+  readonly allowance: { readonly tokens: number; readonly atMs: number };
+  /** Deadlines that must be set again when the session is restored. */
+  readonly alarms: { readonly [key: string]: number };
+  readonly limits: SessionLimits;
+}
+
+export interface SessionLimits {
+  readonly maxItems: number;
+  /** Responses in progress at once, out-of-band ones included. */
+  readonly maxResponses: number;
+  readonly responsesPerMinute: number;
+  readonly maxTurnMs: number;
+  readonly bargeInMs: number;
+  readonly duckMs: number;
+  /** Shortest audio that can be committed. */
+  readonly minCommitMs: number;
+}
+
+/** A session that begins. */
+export function openSession(init: {
+  id: string;
+  tenant: string;
+  expiresAtMs: number;
+  config: SessionConfig;
+  limits: SessionLimits;
+}): SessionState {
+  return {
+    ...init,
+    nextId: 1,
+    items: [],
+    input: { bufferFromSample: 0, utterance: null, pending: [] },
+    responses: [],
+    owedReply: null,
+    toolLedger: null,
+    lastResponseId: null,
+    allowance: { tokens: init.limits.responsesPerMinute, atMs: 0 },
+    alarms: {},
+  };
+}

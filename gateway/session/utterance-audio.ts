@@ -1,0 +1,104 @@
+/** An utterance as its recognisers see it: a range of the audio bus, possibly still open, readable again at will. */
+import type { AudioPiece, AudioRange } from "../providers/provider.ts";
+
+/** What it reads from (part of the bus's channel). */
+export interface AudioSource {
+  readonly readableSamples: number;
+  read(fromSample: number, toSample: number, signal?: "raw" | "gated"): Int16Array;
+}
+
+type Mark = Extract<AudioPiece, { type: "pause" | "resumed" | "end" }>;
+
+/** Samples are handed on in pieces of at least 100 ms: a recogniser's call costs more than its samples. */
+const minPieceSamples = 1_600;
+/** And of at most 10 s, so that a long utterance is never copied whole. */
+const maxPieceSamples = 160_000;
+
+function sampleOf(mark: Mark): number {
+  return mark.type === "pause" ? mark.lastVoicedSample : mark.atSample;
+}
+
+export class UtteranceAudio implements AudioRange {
+  readonly sampleRateHz = 16000;
+  readonly fromSample: number;
+  readonly #source: AudioSource;
+  readonly #signal: "raw" | "gated";
+  readonly #marks: Mark[] = [];
+  #waiters: (() => void)[] = [];
+
+  constructor(source: AudioSource, fromSample: number, signal: "raw" | "gated") {
+    this.#source = source;
+    this.fromSample = fromSample;
+    this.#signal = signal;
+  }
+
+  /** Whether a reader waits for more samples (else `notify` need not be called). */
+  get awaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  pause(lastVoicedSample: number): void {
+    this.#mark({ type: "pause", lastVoicedSample });
+  }
+
+  resumed(atSample: number): void {
+    this.#mark({ type: "resumed", atSample });
+  }
+
+  end(atSample: number): void {
+    this.#mark({ type: "end", atSample });
+  }
+
+  #mark(mark: Mark): void {
+    if (this.#marks.at(-1)?.type === "end") return;
+    this.#marks.push(mark);
+    this.notify();
+  }
+
+  /** More samples can be read. */
+  notify(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  async *read(fromSample: number, signal: AbortSignal): AsyncGenerator<AudioPiece> {
+    let sample = Math.max(fromSample, this.fromSample);
+    let markIndex = 0;
+    while (!signal.aborted) {
+      const mark = this.#marks[markIndex];
+      const limit = Math.min(this.#source.readableSamples, mark ? Math.max(sample, sampleOf(mark)) : Infinity);
+      const available = Math.min(limit - sample, maxPieceSamples);
+      const complete = mark !== undefined && this.#source.readableSamples >= sampleOf(mark);
+      if (available >= minPieceSamples || (complete && available > 0)) {
+        yield { type: "samples", fromSample: sample, pcm: this.#source.read(sample, sample + available, this.#signal) };
+        sample += available;
+      } else if (mark && complete) {
+        yield mark;
+        if (mark.type === "end") return;
+        markIndex += 1;
+      } else {
+        await this.#more(signal);
+      }
+    }
+  }
+
+  #more(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#waiters.push(done);
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+}
+
+/** Audio that is already whole, e.g. from inside an item. */
+export function wholeAudio(pcm: Int16Array): UtteranceAudio {
+  const source: AudioSource = { readableSamples: pcm.length, read: (from, to) => pcm.slice(from, to) };
+  const audio = new UtteranceAudio(source, 0, "raw");
+  audio.end(pcm.length);
+  return audio;
+}

@@ -1,0 +1,66 @@
+/** Documents cut into passages: a few sentences under one heading. */
+import { parseMarkdown } from "./markdown.ts";
+import { splitSentences } from "./sentences.ts";
+
+/** A passage before it has an index. */
+export interface Chunk {
+  /** The innermost heading, or "". */
+  heading: string;
+  /** Title and headings, as in "Questions about Parley: What is Parley?". */
+  source: string;
+  text: string;
+}
+
+/** Sizes of a passage; the embedding model reads about 1,000 characters. */
+export const chunkLimits = { maxSentences: 5, maxChars: 700 } as const;
+
+/**
+ * @param title - the document's title; its own first heading stands in where it is empty
+ * @returns passages in the document's order; empty when there is no prose in it
+ */
+export function cutDocument(title: string, text: string): Chunk[] {
+  const parsed = parseMarkdown(text);
+  const name = title.trim() || parsed.title || "";
+  const chunks: Chunk[] = [];
+  for (const section of parsed.sections) {
+    const heading = section.headings.at(-1) ?? "";
+    const source = [name, ...section.headings].filter((part) => part !== "").join(": ");
+    const sentences = section.paragraphs.flatMap(splitSentences).flatMap(cutLongSentence);
+    for (const group of groupSentences(sentences)) chunks.push({ heading, source, text: group.join(" ") });
+  }
+  return chunks;
+}
+
+/** Groups of about the same size, none over the limits. */
+function groupSentences(sentences: string[]): string[][] {
+  const groups: string[][] = [];
+  let open: string[] = [];
+  let chars = 0;
+  for (const sentence of sentences) {
+    const full = open.length >= chunkLimits.maxSentences || chars + sentence.length > chunkLimits.maxChars;
+    if (full && open.length > 0) {
+      groups.push(open);
+      open = [];
+      chars = 0;
+    }
+    open.push(sentence);
+    chars += sentence.length + 1;
+  }
+  if (open.length > 0) groups.push(open);
+  return groups;
+}
+
+/** A "sentence" without an end (a list of names, a minified something) is cut at words. */
+function cutLongSentence(sentence: string): string[] {
+  if (sentence.length <= chunkLimits.maxChars) return [sentence];
+  const pieces: string[] = [];
+  let rest = sentence;
+  while (rest.length > chunkLimits.maxChars) {
+    const space = rest.lastIndexOf(" ", chunkLimits.maxChars);
+    const cut = space > chunkLimits.maxChars / 2 ? space : chunkLimits.maxChars;
+    pieces.push(rest.slice(0, cut).trim());
+    rest = rest.slice(cut).trim();
+  }
+  if (rest !== "") pieces.push(rest);
+  return pieces;
+}

@@ -1,0 +1,11 @@
+import { AggregatorRegistry } from "prom-client";
+import type { MetricsSnapshot } from "./metrics.ts";
+
+/** The metrics of several processes as one text in Prometheus' format: counters and histograms summed. */
+export async function aggregateMetrics(
+  snapshots: readonly MetricsSnapshot[],
+): Promise<{ contentType: string; text: string }> {
+  // The package's type asks for one array of metrics; it takes one a process.
+  const merged = AggregatorRegistry.aggregate(snapshots as unknown as object[]);
+  return { contentType: merged.contentType, text: await merged.metrics() };
+}

@@ -1,0 +1,90 @@
+/** Arithmetic on mono int16 speech that callers need: resampling, bytes, where the sound is. */
+
+/** Half the taps of the resampling filter at the lower of the two rates. */
+const filterHalfTaps = 24;
+/** Stretch over which energy is taken when looking for the end of speech. */
+const energyWindowMs = 5;
+/** A window this far under the loudest one is no voice any more. */
+const voicedFloorDb = 36;
+/** Anything quieter is silence, whatever the rest is like (about -54 dBFS). */
+const voicedFloorAmplitude = 64;
+
+/**
+ * Resamples with a Hann-windowed sinc, cut off at the lower rate's Nyquist frequency.
+ *
+ * @param pcm - mono int16 at `fromHz`; not modified
+ * @returns mono int16 at `toHz`, the same duration rounded down to a sample
+ */
+export function resample(pcm: Int16Array, fromHz: number, toHz: number): Int16Array {
+  if (fromHz === toHz) return pcm.slice();
+  const ratio = toHz / fromHz;
+  const cutoffRatio = Math.min(1, ratio);
+  const reach = filterHalfTaps / cutoffRatio;
+  const out = new Int16Array(Math.floor(pcm.length * ratio));
+  for (let index = 0; index < out.length; index++) {
+    const centre = index / ratio;
+    const from = Math.max(0, Math.ceil(centre - reach));
+    const to = Math.min(pcm.length - 1, Math.floor(centre + reach));
+    let sum = 0;
+    for (let tap = from; tap <= to; tap++) {
+      const distance = tap - centre;
+      const angle = Math.PI * distance * cutoffRatio;
+      const sinc = angle === 0 ? 1 : Math.sin(angle) / angle;
+      const window = 0.5 + 0.5 * Math.cos((Math.PI * distance) / reach);
+      sum += pcm[tap]! * sinc * window * cutoffRatio;
+    }
+    out[index] = Math.max(-32768, Math.min(32767, Math.round(sum)));
+  }
+  return out;
+}
+
+/**
+ * Finds where speech really begins and ends, by energy.
+ *
+ * @param pcm - mono int16, clean (synthetic) speech
+ * @returns indexes of the first and the last voiced sample; null when nothing sounds
+ */
+export function voicedRange(pcm: Int16Array, rateHz: number): { first: number; last: number } | null {
+  const size = Math.max(1, Math.round((rateHz * energyWindowMs) / 1000));
+  const levels: number[] = [];
+  for (let from = 0; from < pcm.length; from += size) {
+    let sum = 0;
+    const to = Math.min(pcm.length, from + size);
+    for (let index = from; index < to; index++) sum += pcm[index]! * pcm[index]!;
+    levels.push(Math.sqrt(sum / (to - from)));
+  }
+  const loudest = levels.reduce((most, level) => Math.max(most, level), 0);
+  const floor = Math.max(voicedFloorAmplitude, loudest * 10 ** (-voicedFloorDb / 20));
+  const first = levels.findIndex((level) => level >= floor);
+  if (first < 0) return null;
+  const last = levels.findLastIndex((level) => level >= floor);
+  return { first: first * size, last: Math.min(pcm.length, (last + 1) * size) - 1 };
+}
+
+/** @returns whether any sample is louder than about -50 dBFS: sound, not a muted line */
+export function hasSound(pcm: Int16Array, floorAmplitude = 100): boolean {
+  for (let index = 0; index < pcm.length; index++) if (Math.abs(pcm[index]!) > floorAmplitude) return true;
+  return false;
+}
+
+/** Little-endian bytes of samples, a view where the machine allows it. */
+export function bytesOf(pcm: Int16Array): Buffer {
+  return Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
+}
+
+/** Samples of little-endian bytes; copies, so any offset will do. An odd last byte is dropped. */
+export function samplesOf(bytes: Uint8Array): Int16Array {
+  const copy = bytes.slice(0, bytes.byteLength & ~1);
+  return new Int16Array(copy.buffer, copy.byteOffset, copy.byteLength / 2);
+}
+
+/** Joins pieces of PCM. */
+export function joinSamples(pieces: readonly Int16Array[]): Int16Array {
+  const out = new Int16Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    out.set(piece, at);
+    at += piece.length;
+  }
+  return out;
+}

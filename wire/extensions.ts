@@ -1,0 +1,130 @@
+/**
+ * What travels beyond the OpenAI Realtime protocol. Every extension is asked for in the URL's query; a client
+ * that asked for nothing sees none of these types.
+ *
+ * @see docs/protocol.md
+ */
+
+/** What a connection asked for. */
+export interface Extensions {
+  /** `?audio=binary`: raw samples in binary messages both ways; `audio/pcm` at 16 kHz is allowed. */
+  binaryAudio: boolean;
+  /** `?resume=…`: kept events carry `seq`, and the session outlives its socket. */
+  resume: boolean;
+  /** `?duck=1`: the client lowers its playback while a possible barge-in is judged. */
+  duck: boolean;
+  /** `?debug=1`: a report after each turn. */
+  debug: boolean;
+}
+
+/** A client of the plain protocol. */
+export const noExtensions: Readonly<Extensions> = {
+  binaryAudio: false,
+  resume: false,
+  duck: false,
+  debug: false,
+};
+
+/** Reads what a connection's query asks for; what it doesn't know or can't read counts as not asked for. */
+export function readExtensions(query: URLSearchParams): Extensions {
+  const resume = query.get("resume");
+  return {
+    binaryAudio: query.get("audio") === "binary",
+    resume: resume !== null && resume !== "" && resume !== "0",
+    duck: query.get("duck") === "1",
+    debug: query.get("debug") === "1",
+  };
+}
+
+// ---- From the client -------------------------------------------------------------------------------------
+
+/** The client's truth for what was heard of an item. */
+export interface PlaybackEvent {
+  type: "parley.playback";
+  event_id?: string;
+  item_id: string;
+  /** Media time played so far; an integer. */
+  played_ms: number;
+}
+
+// ---- From the gateway ------------------------------------------------------------------------------------
+
+/** Lower the playback: the user may be about to interrupt. */
+export interface DuckEvent {
+  type: "parley.duck";
+  event_id: string;
+}
+
+/** Bring it back: the user did not interrupt. */
+export interface UnduckEvent {
+  type: "parley.unduck";
+  event_id: string;
+}
+
+/** Where one turn's time went. Milliseconds, rounded to 0.1. */
+export interface TurnEvent {
+  type: "parley.turn";
+  event_id: string;
+  response_id: string;
+  kind: "voice" | "manual" | "text";
+  /** In order; together they are the whole line. */
+  spans: TurnSpan[];
+  totals: { turn_ms: number; infra_ms: number; vendor_ms: number; client_ms: number; speaker_ms: number };
+  /** Every provider that was tried, in order. */
+  providers: { stage: string; provider: string; outcome: string }[];
+}
+
+export interface TurnSpan {
+  span: string;
+  owner: "speaker" | "gateway" | "vendor" | "client";
+  duration_ms: number;
+  provider?: string;
+}
+
+/** What `session.created` carries as `parley` for a client that asked for resume. */
+export interface ResumeGrant {
+  resume_token: string;
+  /** Unix time in seconds. */
+  expires_at: number;
+}
+
+/** The first event after a reconnect with a token. */
+export interface ResumedEvent extends ResumeGrant {
+  type: "parley.resumed";
+  event_id: string;
+  /** True: what was missed follows with its old numbers. False: it is gone, and a `session.created` follows. */
+  recovered: boolean;
+  last_seq: number;
+  /** The client sends again what it recorded from here on; samples at the input format's rate. */
+  last_input_sample: number;
+}
+
+/** Input audio before `sample` may be forgotten by the client. */
+export interface InputAckEvent {
+  type: "parley.input_ack";
+  event_id: string;
+  sample: number;
+}
+
+/** A planned stop is near: reconnect with the token within that time. */
+export interface GoawayEvent {
+  type: "parley.goaway";
+  event_id: string;
+  reconnect_within_ms: number;
+}
+
+export type ExtensionServerEvent =
+  | DuckEvent
+  | UnduckEvent
+  | TurnEvent
+  | ResumedEvent
+  | InputAckEvent
+  | GoawayEvent;
+
+/** Types of events that have no number and are not replayed. */
+export const transientEventTypes: ReadonlySet<string> = new Set([
+  "parley.resumed",
+  "parley.input_ack",
+  "parley.duck",
+  "parley.unduck",
+]);

@@ -1,0 +1,400 @@
+/** One channel in the audio thread: bytes to samples, gate, VAD windows, and the events that follow from them. */
+import { GateStage } from "./gate-stage.ts";
+import { isSameFormat, sampleBytes } from "./format.ts";
+import { blocksPerChunk, chunkSamples, Intake } from "./intake.ts";
+import { type AudioMemory, type field, fieldIndex, ringBytes } from "./layout.ts";
+import type { FrontEndEvent, FrontEndSettings } from "./messages.ts";
+import { type BlockPool, SampleChain } from "./sample-chain.ts";
+import { contextSamples, inputSamples, stateSize } from "./silero.ts";
+import { SpeechDetector, windowSamples } from "./speech-detector.ts";
+import type { ChannelSnapshot, SettingsFence, ThreadEvent } from "./thread-messages.ts";
+import { energyFrameSamples, VoiceEdges } from "./voice-edges.ts";
+
+/** Audio before the last decision that a new thread hears again (5 s): more changes nothing in the VAD or the gate. */
+const replaySamples = 80_000;
+/** Ticks without input after which samples that wait for the resampler's tail are made readable. */
+const tailTicks = 3;
+const fullScale = 32768;
+
+/** What all channels of the thread share. */
+export interface FrontEndLimits {
+  maxWindowsPerTick: number;
+  maxKeptBlocks: number;
+}
+
+/** See the file. The thread calls, each tick: `ingest`, then `fillWindow`/`decide` in rounds, then `finish`. */
+export class FrontEnd {
+  readonly slot: number;
+  private readonly memory: AudioMemory;
+  private readonly pool: BlockPool;
+  private readonly limits: FrontEndLimits;
+  private readonly chain: SampleChain;
+  private readonly intake: Intake;
+  private readonly gate: GateStage;
+  private readonly edges = new VoiceEdges();
+  private readonly detector = new SpeechDetector();
+  readonly state = new Float32Array(stateSize);
+  private readonly fences: SettingsFence[];
+  private settings: FrontEndSettings;
+  private readonly alarms: { key: string; generation: number; atSample: number }[];
+  private takenBytes: number;
+  private ringTaken: number;
+  private ringWritten = 0;
+  private epoch: number;
+  private seq: number;
+  private lastSpeech: { seq: number; event: FrontEndEvent } | null = null;
+  /** First sample of the window that comes next; everything before it is decided. */
+  private nextWindow = 0;
+  private analysed = 0;
+  /** Events up to here were reported by the thread that died. */
+  private mutedUntil = -1;
+  private idleTicks = 0;
+  private takenAtMs = 0;
+  private speechRatio = 0;
+  private levelSum = 0;
+  private levelFrames = 0;
+  private hasPublished = 0;
+  /** Events of this tick. */
+  private readonly events: ThreadEvent[];
+
+  constructor(
+    memory: AudioMemory,
+    pool: BlockPool,
+    limits: FrontEndLimits,
+    events: ThreadEvent[],
+    channel: ChannelSnapshot,
+  ) {
+    this.slot = channel.slot;
+    this.memory = memory;
+    this.pool = pool;
+    this.limits = limits;
+    this.events = events;
+    this.chain = new SampleChain(memory, pool);
+    this.intake = new Intake(memory, channel.slot, this.chain);
+    this.gate = new GateStage(memory, this.chain);
+    const [current, ...toCome] = channel.fences;
+    if (current === undefined) throw new Error("a channel without settings");
+    this.fences = toCome;
+    this.settings = current.settings;
+    this.alarms = channel.alarms;
+    this.takenBytes = channel.takenBytes;
+    this.ringTaken = this.load("ringTaken");
+    this.epoch = channel.epoch;
+    this.seq = channel.seenSeq;
+    this.chain.adopt(channel.headNumber, channel.headIndex);
+    this.resume(channel, current);
+  }
+
+  /** Continues where the shared memory says that the channel is; for a new one that is 0. */
+  private resume(channel: ChannelSnapshot, current: SettingsFence): void {
+    const format = current.settings.input;
+    const inputs = Math.floor((channel.takenBytes - current.formatByte) / sampleBytes(format));
+    const readable = this.load("readable");
+    this.intake.resume(format, current.formatSample, inputs, this.ringTaken, readable);
+    const decided = this.load("decided");
+    const from = Math.min(
+      Math.max(channel.keptFromSample, this.chain.fromSample, decided - replaySamples),
+      this.intake.finalSample,
+    );
+    this.mutedUntil = decided;
+    this.hasPublished = readable;
+    this.nextWindow = from;
+    this.analysed = Math.floor(from / energyFrameSamples) * energyFrameSamples;
+    this.edges.reset(this.analysed);
+    this.gate.configure(current.settings, from);
+    this.startVad(current.settings, from);
+  }
+
+  private startVad(settings: FrontEndSettings, atSample: number): void {
+    if (settings.vad === null) return;
+    this.nextWindow = Math.floor(atSample / windowSamples) * windowSamples;
+    this.state.fill(0);
+    this.speechRatio = 0;
+    this.detector.configure(settings.vad);
+    this.detector.restart(this.nextWindow);
+  }
+
+  /** Remembers how far the ring was written; what the messages of this tick say is older or as old. */
+  snapshotRing(): void {
+    this.ringWritten = this.load("ringWritten");
+  }
+
+  addFence(fence: SettingsFence): void {
+    this.fences.push(fence);
+  }
+
+  setAlarm(key: string, generation: number, atSample: number): void {
+    this.cancelAlarm(key);
+    this.alarms.push({ key, generation, atSample });
+    this.alarms.sort((a, b) => a.atSample - b.atSample);
+  }
+
+  cancelAlarm(key: string): void {
+    const at = this.alarms.findIndex((alarm) => alarm.key === key);
+    if (at >= 0) this.alarms.splice(at, 1);
+  }
+
+  /** Forgets the turn. Speech whose beginning the session hasn't seen yet is reported again, as the new turn's onset. */
+  resetSpeech(epoch: number, seenSeq: number): void {
+    this.epoch = epoch;
+    const unseen = this.lastSpeech !== null && this.lastSpeech.seq > seenSeq ? this.lastSpeech.event : null;
+    if (unseen !== null && (unseen.type === "onset" || unseen.type === "resumed")) {
+      this.emit({ ...unseen, type: "onset" });
+      return;
+    }
+    this.detector.forgetTurn(this.nextWindow);
+  }
+
+  /** Takes what the ring holds, within limits, and gates it. */
+  ingest(takenAtMs: number): void {
+    const before = this.intake.finalSample;
+    const cap = this.limits.maxWindowsPerTick * windowSamples;
+    while (this.intake.finalSample - before < cap) {
+      if (this.takeChunk() === 0) break;
+    }
+    const taken = this.intake.finalSample > before || this.ringTaken !== this.load("ringTaken");
+    if (taken) {
+      this.takenAtMs = takenAtMs;
+      this.idleTicks = 0;
+    } else this.idleTicks += 1;
+    if (this.intake.hasTail && this.pool.available >= blocksPerChunk) {
+      const first = this.alarms[0];
+      const awaited = first !== undefined && first.atSample > this.intake.readableSample;
+      const empty = ((this.ringWritten - this.ringTaken) | 0) < this.intake.bytesPerSample;
+      if (empty && (awaited || this.idleTicks === tailTicks)) this.intake.writeTail();
+    }
+    this.gate.advance(this.intake.finalSample);
+    if (this.settings.vad === null) {
+      this.analyse(this.intake.finalSample);
+      this.nextWindow = this.intake.readableSample;
+    }
+    this.publishSamples();
+  }
+
+  /** @returns the bytes taken */
+  private takeChunk(): number {
+    const { intake } = this;
+    const fence = this.fences[0];
+    const untilFence = fence === undefined ? Number.MAX_SAFE_INTEGER : fence.atByte - this.takenBytes;
+    const waiting = Math.min((this.ringWritten - this.ringTaken) | 0, untilFence);
+    const count = Math.min(Math.floor(waiting / intake.bytesPerSample), chunkSamples);
+    if (count > 0) {
+      if (!this.hasRoom()) return 0;
+      intake.take(this.ringTaken, count);
+      return this.skip(count * intake.bytesPerSample);
+    }
+    if (fence === undefined || waiting < untilFence) return 0;
+    // Half a sample before a new format is lost; under the same format it belongs to the next bytes.
+    const dropped = isSameFormat(fence.settings.input, this.settings.input) ? 0 : waiting;
+    this.fences.shift();
+    this.skip(dropped);
+    this.apply(fence.settings);
+    return Math.max(1, dropped);
+  }
+
+  private skip(bytes: number): number {
+    this.ringTaken = (this.ringTaken + bytes) | 0;
+    this.takenBytes += bytes;
+    return bytes;
+  }
+
+  private hasRoom(): boolean {
+    if (this.pool.available < blocksPerChunk) return false;
+    if (this.chain.length + blocksPerChunk > this.limits.maxKeptBlocks) return false;
+    // A channel that is far ahead of its decisions waits for them.
+    return this.intake.finalSample - this.nextWindow <= this.limits.maxWindowsPerTick * windowSamples;
+  }
+
+  private apply(settings: FrontEndSettings): void {
+    const before = this.settings;
+    this.settings = settings;
+    if (!isSameFormat(before.input, settings.input)) this.intake.changeFormat(settings.input);
+    const { finalSample } = this.intake;
+    this.gate.advance(finalSample);
+    this.gate.configure(settings, finalSample);
+    if (settings.vad === null) {
+      this.speechRatio = 0;
+      this.detector.reset(finalSample);
+    } else if (before.vad === null) this.startVad(settings, finalSample);
+    else this.detector.configure(settings.vad);
+  }
+
+  /** Whether the next VAD window is complete and the session has seen what was decided before. */
+  get hasWindow(): boolean {
+    if (this.settings.vad === null || this.isHeld()) return false;
+    const until = this.nextWindow + windowSamples;
+    if (this.settings.vadInput === "gated") {
+      const gated = this.gate.gatedSample;
+      if (gated !== null) return until <= gated;
+    }
+    return until <= this.intake.finalSample;
+  }
+
+  /** Writes the window that `hasWindow` promised. */
+  fillWindow(input: Float32Array): void {
+    const gated = this.settings.vadInput === "gated" && this.gate.gatedSample !== null;
+    let done = 0;
+    let sample = this.nextWindow - contextSamples;
+    if (sample < this.chain.fromSample) {
+      done = Math.min(contextSamples, this.chain.fromSample - sample);
+      input.fill(0, 0, done);
+      sample += done;
+    }
+    const { pool } = this.memory;
+    while (done < inputSamples) {
+      const isWindow = sample >= this.nextWindow;
+      const count = isWindow ? inputSamples - done : this.nextWindow - sample;
+      const at = gated ? this.chain.placeGated(sample) : this.chain.place(sample);
+      for (let i = 0; i < count; i++) input[done + i] = pool[at + i]! / fullScale;
+      done += count;
+      sample += count;
+    }
+  }
+
+  /** Takes the window's probability: events are added, alarms fire. */
+  decide(speechRatio: number, decidedAtMs: number): void {
+    const from = this.nextWindow;
+    const until = from + windowSamples;
+    this.speechRatio = speechRatio;
+    this.analyse(until);
+    this.nextWindow = until;
+    const change = this.detector.push(from, speechRatio, this.edges);
+    if (change !== null && until > this.mutedUntil) {
+      this.emit({ ...change, takenAtMs: this.takenAtMs, decidedAtMs });
+    }
+    if (until >= this.mutedUntil && from < this.mutedUntil) this.detector.phase = this.load("phase");
+    this.fireAlarms(decidedAtMs);
+  }
+
+  /** End of the tick, before its events go out. */
+  finish(decidedAtMs: number): void {
+    this.fireAlarms(decidedAtMs);
+    const needed = Math.min(
+      this.load("releaseBefore"),
+      this.settings.vad === null ? this.analysed : this.nextWindow - contextSamples,
+      this.analysed,
+      this.gate.neededFrom ?? this.analysed,
+    );
+    this.chain.freeBefore(Math.max(0, needed));
+  }
+
+  /** After the tick's events went out: what a new thread may take as reported. */
+  publishDecisions(): void {
+    if (this.nextWindow >= this.mutedUntil) {
+      this.store("decided", this.nextWindow);
+      this.store("phase", this.detector.phase);
+    }
+  }
+
+  /** Whether the session wants to know of readable samples. */
+  get isWatched(): boolean {
+    return this.load("watched") === 1;
+  }
+
+  /** Whether bytes wait in the session's backlog and half the ring is free. */
+  get wantsRoom(): boolean {
+    return this.load("wantsRoom") === 1 && ((this.load("ringWritten") - this.ringTaken) | 0) <= ringBytes / 2;
+  }
+
+  /** Whether samples became readable since the last call. */
+  takeProgress(): boolean {
+    const { readableSample } = this.intake;
+    if (readableSample === this.hasPublished) return false;
+    this.hasPublished = readableSample;
+    return true;
+  }
+
+  /** Frees the channel's blocks. */
+  close(): void {
+    this.chain.clear();
+  }
+
+  private publishSamples(): void {
+    if (this.chain.firstIndex >= 0 && this.load("firstBlock") < 0) {
+      this.store("firstBlock", this.chain.firstIndex);
+    }
+    const gated = this.gate.gatedSample ?? this.intake.readableSample;
+    this.store("gatedReadable", gated);
+    this.store("readable", this.intake.readableSample);
+    this.store("ringTaken", this.ringTaken);
+  }
+
+  /** The session may set an alarm or reset when it sees an event: nothing after the event is decided before. */
+  private isHeld(): boolean {
+    return ((this.seq - this.load("seenSeq")) | 0) > 0;
+  }
+
+  private fireAlarms(decidedAtMs: number): void {
+    for (let first = this.alarms[0]; first !== undefined; first = this.alarms[0]) {
+      // Speech that was just reported may make the session cancel the alarm: first it must have seen that.
+      if (first.atSample > this.nextWindow || this.isHeld()) return;
+      this.alarms.shift();
+      const { key, generation, atSample } = first;
+      const event: FrontEndEvent = {
+        type: "alarm",
+        key,
+        sample: atSample,
+        takenAtMs: this.takenAtMs,
+        decidedAtMs,
+      };
+      this.seq += 1;
+      this.events.push({ slot: this.slot, seq: this.seq, epoch: this.epoch, generation, event });
+    }
+  }
+
+  private emit(event: FrontEndEvent): void {
+    this.seq += 1;
+    this.lastSpeech = { seq: this.seq, event };
+    this.events.push({ slot: this.slot, seq: this.seq, epoch: this.epoch, generation: 0, event });
+  }
+
+  private analyse(untilSample: number): void {
+    const { levelIntervalMs } = this.settings;
+    if (this.settings.vad === null && levelIntervalMs === null) {
+      // Nobody asks for energies: start again where somebody does.
+      const at = Math.floor(untilSample / energyFrameSamples) * energyFrameSamples;
+      if (at > this.analysed) this.edges.reset(at);
+      this.analysed = Math.max(this.analysed, at);
+      return;
+    }
+    const { pool } = this.memory;
+    const framesPerLevel = levelIntervalMs === null ? 0 : Math.max(1, Math.round(levelIntervalMs / 8));
+    while (this.analysed + energyFrameSamples <= untilSample) {
+      this.levelSum += this.edges.push(pool, this.chain.place(this.analysed));
+      this.levelFrames += 1;
+      this.analysed += energyFrameSamples;
+      if (framesPerLevel > 0 && this.levelFrames >= framesPerLevel) this.emitLevel();
+    }
+    if (framesPerLevel === 0) {
+      this.levelSum = 0;
+      this.levelFrames = 0;
+    }
+  }
+
+  private emitLevel(): void {
+    const rawDb = 10 * Math.log10(this.levelSum / this.levelFrames / (fullScale * fullScale) + 1e-12);
+    this.levelSum = 0;
+    this.levelFrames = 0;
+    const gatedDb = rawDb + this.gate.takeGainDb();
+    if (this.analysed <= this.mutedUntil) return;
+    const noiseDb = this.gate.noiseDb ?? this.edges.floorDb;
+    const { slot, seq, epoch, speechRatio } = this;
+    const event: FrontEndEvent = {
+      type: "level",
+      sample: this.analysed,
+      rawDb,
+      gatedDb,
+      noiseDb,
+      speechRatio,
+    };
+    this.events.push({ slot, seq, epoch, generation: 0, event });
+  }
+
+  private load(name: keyof typeof field): number {
+    return Atomics.load(this.memory.control, fieldIndex(this.slot, name));
+  }
+
+  private store(name: keyof typeof field, value: number): void {
+    Atomics.store(this.memory.control, fieldIndex(this.slot, name), value);
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * A gateway's end of an engine's socket: reconnects, keeps calls within a limit, and sends a call again when the
+ * engine died over it. A call is a value, so sending it again is all that a restart costs.
+ */
+import { connect, type Socket } from "node:net";
+import {
+  type AnswerFrame,
+  createFrameReader,
+  type EngineFaultCode,
+  type EngineState,
+  encodeFrame,
+  type RequestFrame,
+} from "./frames.ts";
+
+/** The part of a clock that the client needs. */
+export interface EngineClock {
+  /** Monotonic milliseconds. */
+  nowMs(): number;
+  /** Runs `fn` once at `atMs`. */
+  timer(atMs: number, fn: () => void): { cancel(): void };
+}
+
+export interface EngineClientOptions {
+  socketPath: string;
+  clock: EngineClock;
+  /** Calls in flight at most; more are answered `overloaded`. Default 256. */
+  maxInFlight?: number;
+  /** How often a call that was being served when the engine died is sent again. Default 2. */
+  maxResends?: number;
+}
+
+/** What to do. */
+export interface EngineRequest {
+  op: string;
+  args: Record<string, unknown>;
+  payload?: Uint8Array;
+  tenant: string;
+}
+
+export interface EngineCallOptions {
+  signal: AbortSignal;
+  /** On the client's clock. */
+  deadlineMs: number;
+  onEvent(event: Record<string, unknown>, payload: Uint8Array): void;
+  /** The call starts over: events begin again from the first. */
+  onResend?(): void;
+}
+
+/** `unavailable`: the engine was not to be had (or died too often); `timeout`: it was, but too slow. */
+export type EngineFailureCode = EngineFaultCode | "unavailable" | "timeout";
+export type EngineResult =
+  | { outcome: "completed" | "cancelled" }
+  | { outcome: "failed"; code: EngineFailureCode; message: string };
+
+export interface EngineClient {
+  /** Never rejects. */
+  call(request: EngineRequest, options: EngineCallOptions): Promise<EngineResult>;
+  /** What the engine last said; `connecting` while there is no connection. */
+  readonly state: EngineState | "connecting";
+  /** Calls not yet ended. */
+  readonly inFlight: number;
+  /** Resolves once the engine is ready (or refused its model, or the client was closed); never rejects. */
+  ready(): Promise<void>;
+  /** Ends every call with `unavailable` and closes the connection. */
+  close(): Promise<void>;
+}
+
+const FIRST_BACKOFF_MS = 25;
+const MAX_BACKOFF_MS = 1000;
+const DEFAULT_MAX_IN_FLIGHT = 256;
+const DEFAULT_MAX_RESENDS = 2;
+
+interface PendingCall {
+  id: number;
+  request: EngineRequest;
+  deadlineMs: number;
+  sent: boolean;
+  started: boolean;
+  resends: number;
+  onEvent: EngineCallOptions["onEvent"];
+  onResend: (() => void) | undefined;
+  settle(result: EngineResult): void;
+}
+
+/** One client for one engine; connects at once and stays connected until `close()`. */
+export function connectEngine(options: EngineClientOptions): EngineClient {
+  return new SocketEngineClient(options);
+}
+
+class SocketEngineClient implements EngineClient {
+  private readonly options: Required<EngineClientOptions>;
+  private readonly pending = new Map<number, PendingCall>();
+  private readonly waitingForReady = new Set<() => void>();
+  private socket: Socket | null = null;
+  private connected = false;
+  private closed = false;
+  private backoffMs = FIRST_BACKOFF_MS;
+  private retry: { cancel(): void } | null = null;
+  private nextId = 1;
+  private engineState: Extract<AnswerFrame, { type: "state" }> | null = null;
+
+  constructor(options: EngineClientOptions) {
+    this.options = { maxInFlight: DEFAULT_MAX_IN_FLIGHT, maxResends: DEFAULT_MAX_RESENDS, ...options };
+    this.open();
+  }
+
+  get state(): EngineState | "connecting" {
+    return this.engineState?.state ?? "connecting";
+  }
+  get inFlight(): number {
+    return this.pending.size;
+  }
+
+  ready(): Promise<void> {
+    if (this.closed || this.state === "ready" || this.state === "refused") return Promise.resolve();
+    return new Promise((resolve) => this.waitingForReady.add(resolve));
+  }
+
+  call(request: EngineRequest, { signal, deadlineMs, onEvent, onResend }: EngineCallOptions): Promise<EngineResult> {
+    if (signal.aborted) return Promise.resolve({ outcome: "cancelled" });
+    if (this.closed) return Promise.resolve({ outcome: "failed", code: "unavailable", message: "closed" });
+    if (this.pending.size >= this.options.maxInFlight) {
+      return Promise.resolve({ outcome: "failed", code: "overloaded", message: "too many calls in flight" });
+    }
+    return new Promise((resolve) => {
+      const id = this.nextId++;
+      const timer = this.options.clock.timer(deadlineMs, () => {
+        this.forget(id);
+        const served = this.state === "ready";
+        call.settle({
+          outcome: "failed",
+          code: served ? "timeout" : "unavailable",
+          message: served ? "the engine did not answer in time" : "the engine was not available in time",
+        });
+      });
+      const onAbort = () => {
+        this.forget(id);
+        call.settle({ outcome: "cancelled" });
+      };
+      const call: PendingCall = {
+        ...{ id, request, deadlineMs, onEvent, onResend },
+        ...{ sent: false, started: false, resends: 0 },
+        settle: (result) => {
+          this.pending.delete(id);
+          timer.cancel();
+          signal.removeEventListener("abort", onAbort);
+          resolve(result);
+        },
+      };
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.pending.set(id, call);
+      if (this.connected) this.send(call);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.retry?.cancel();
+    this.failAll("the client was closed");
+    this.releaseWaiters();
+    const { socket } = this;
+    if (!socket || socket.destroyed) return;
+    await new Promise<void>((resolve) => {
+      socket.once("close", () => resolve());
+      socket.destroy();
+    });
+  }
+
+  private send(call: PendingCall): void {
+    const { request, id } = call;
+    call.sent = true;
+    const frame: RequestFrame = {
+      ...{ type: "request", id, op: request.op, tenant: request.tenant, args: request.args },
+      budgetMs: call.deadlineMs - this.options.clock.nowMs(),
+    };
+    this.socket?.write(encodeFrame(frame, request.payload));
+  }
+
+  private forget(id: number): void {
+    if (this.pending.get(id)?.sent && this.connected) this.socket?.write(encodeFrame({ type: "cancel", id }));
+  }
+
+  private failAll(message: string): void {
+    for (const call of [...this.pending.values()]) {
+      call.settle({ outcome: "failed", code: "unavailable", message });
+    }
+  }
+
+  private releaseWaiters(): void {
+    for (const resolve of this.waitingForReady) resolve();
+    this.waitingForReady.clear();
+  }
+
+  private open(): void {
+    if (this.closed) return;
+    const reader = createFrameReader<AnswerFrame>();
+    const socket = connect(this.options.socketPath);
+    this.socket = socket;
+    socket.on("connect", () => {
+      this.connected = true;
+      this.backoffMs = FIRST_BACKOFF_MS;
+      for (const call of this.pending.values()) this.send(call);
+    });
+    socket.on("data", (bytes) => {
+      try {
+        for (const { header, payload } of reader.push(bytes)) this.take(header, payload);
+      } catch {
+        // Not our engine, or out of step with it: a new connection starts clean.
+        socket.destroy();
+      }
+    });
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.lost());
+  }
+
+  private take(frame: AnswerFrame, payload: Uint8Array): void {
+    if (frame.type === "state") {
+      this.engineState = frame;
+      if (frame.state !== "loading") this.releaseWaiters();
+      return;
+    }
+    const call = this.pending.get(frame.id);
+    if (!call) return;
+    if (frame.type === "started") call.started = true;
+    else if (frame.type === "event") call.onEvent(frame.event, payload);
+    else if (frame.type === "end") {
+      call.settle(
+        frame.outcome === "failed"
+          ? { outcome: "failed", code: frame.code ?? "engine_failed", message: frame.message ?? "the engine failed" }
+          : { outcome: frame.outcome },
+      );
+    }
+  }
+
+  private lost(): void {
+    this.connected = false;
+    this.engineState = null;
+    if (this.closed) return;
+    for (const call of [...this.pending.values()]) {
+      if (!call.sent) continue;
+      // Only a call that was being served is suspect: it must not kill the engine for ever.
+      if (call.started && ++call.resends > this.options.maxResends) {
+        call.settle({ outcome: "failed", code: "unavailable", message: "the engine died over this call" });
+        continue;
+      }
+      call.sent = false;
+      call.started = false;
+      call.onResend?.();
+    }
+    const { clock } = this.options;
+    this.retry = clock.timer(clock.nowMs() + this.backoffMs, () => this.open());
+    this.backoffMs = Math.min(MAX_BACKOFF_MS, this.backoffMs * 2);
+  }
+}
