@@ -96,31 +96,42 @@ export class Connection {
 
   /** Resolves at the server's word that it is ready; from then on a close is a loss. */
   #establish(socket: WebSocketLike, key: string, signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(
-      () => reject(new ParleyError("connect_timeout")),
-      this.#options.connectTimeoutMs,
-    );
-    const onAbort = (): void => reject(new ParleyError("closed_by_caller"));
+    let onAbort = (): void => {};
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const established = new Promise<void>((resolve, reject) => {
+      onAbort = () => reject(new ParleyError("closed_by_caller"));
+      timer = setTimeout(() => reject(new ParleyError("connect_timeout")), this.#options.connectTimeoutMs);
+      this.#attach(socket, key, resolve, reject);
+    });
     signal.addEventListener("abort", onAbort, { once: true });
+    return established.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    });
+  }
+
+  #attach(
+    socket: WebSocketLike,
+    key: string,
+    onReady: () => void,
+    onRefused: (error: ParleyError) => void,
+  ): void {
     let opened = false;
-    let established = false;
+    let ready = false;
     socket.addEventListener("open", () => {
       opened = true;
     });
     socket.addEventListener("message", ({ data }) => {
       if (this.#socket !== socket || !this.#handlers.onMessage(data)) return;
-      established = true;
-      resolve();
+      ready = true;
+      onReady();
     });
     socket.addEventListener("close", ({ code, reason }) => {
-      if (established) this.#onLoss(socket, errorOfClose(code, reason), code);
-      else if (opened) reject(errorOfClose(code, reason));
-      else void diagnoseRefusal(this.#options.url, key, this.#options.connectTimeoutMs).then(reject);
-    });
-    return promise.finally(() => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
+      if (ready) this.#onLoss(socket, errorOfClose(code, reason), code);
+      else if (opened) onRefused(errorOfClose(code, reason));
+      else if (this.#socket === socket) {
+        void diagnoseRefusal(this.#options.url, key, this.#options.connectTimeoutMs).then(onRefused);
+      }
     });
   }
 
@@ -158,8 +169,9 @@ export class Connection {
         if (this.#socket === null) continue;
         break;
       } catch (error) {
-        if (this.#socket === null && attempted) continue;
+        const lostAgain = attempted && this.#socket === null;
         this.#drop();
+        if (lostAgain) continue;
         const failure =
           error instanceof ParleyError
             ? error

@@ -54,7 +54,8 @@ const plainWords: { readonly [Code in ErrorCode | ClientErrorCode]?: string } = 
   origin_not_allowed: "The server doesn't accept conversations from this web page's address.",
   host_not_allowed: "The server isn't set up for the address that you opened.",
   not_found: "There is no voice gateway at this address.",
-  upgrade_required: "Something between you and the server blocks WebSocket connections.",
+  upgrade_required:
+    "The server is there but took no conversation: it may be full, or something on the way blocks WebSockets.",
   too_many_connections: "The server is busy. Try again in a moment.",
   too_many_sessions: "The server is busy. Try again in a moment.",
   draining: "The server is about to restart. Try again in a moment.",
@@ -77,6 +78,7 @@ const retryableCodes: ReadonlySet<string> = new Set<ErrorCode | ClientErrorCode>
   "server_unreachable",
   "connect_timeout",
   "connection_lost",
+  "upgrade_required",
   "too_many_connections",
   "too_many_sessions",
   "draining",

@@ -81,9 +81,9 @@ export class PlaybackQueue {
     return (this.#bufferedSamples * 1000) / this.#options.sampleRateHz;
   }
 
-  /** Whether an item is being played or waiting to be. */
+  /** Whether something is being played or waiting to be, a flushed reply's fading end included. */
   get busy(): boolean {
-    return this.#items.length > 0;
+    return this.#items.length > 0 || this.#tail.length > 0;
   }
 
   /** The item being played and how far; null if there is none or it hasn't begun. */

@@ -106,13 +106,15 @@ export class Player extends Emitter<PlayerEvents> {
     if (this.#node === null || !this.#playing) return [];
     this.#flushCount++;
     const id = this.#flushCount;
-    const { promise, resolve } = Promise.withResolvers<Flushed[]>();
-    this.#flushes.set(id, resolve);
     const last = this.#position;
-    const timer = setTimeout(() => resolve(last === null ? [] : [{ ...last, cut: true }]), flushTimeoutMs);
-    this.#command({ type: "flush", id });
-    const flushed = await promise;
-    clearTimeout(timer);
+    const flushed = await new Promise<Flushed[]>((resolve) => {
+      const timer = setTimeout(() => resolve(last === null ? [] : [{ ...last, cut: true }]), flushTimeoutMs);
+      this.#flushes.set(id, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+      this.#command({ type: "flush", id });
+    });
     this.#flushes.delete(id);
     this.unduck();
     this.#setPlaying(false);

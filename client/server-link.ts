@@ -54,17 +54,18 @@ export async function diagnoseRefusal(url: URL, apiKey: string, timeoutMs: numbe
   const address = new URL(url);
   address.protocol = url.protocol === "wss:" ? "https:" : "http:";
   const headers: Record<string, string> = apiKey === "" ? {} : { Authorization: `Bearer ${apiKey}` };
+  const ask = (url: URL): Promise<Response> =>
+    fetch(url, { headers, cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
   try {
-    const response = await fetch(address, {
-      headers,
-      cache: "no-store",
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    const response = await ask(address);
     const { code, message } = readRefusal(await response.text());
-    return new ParleyError(
-      codeOfStatus(response.status, code, apiKey !== ""),
-      message === null ? {} : { detail: message },
-    );
+    const found = codeOfStatus(response.status, code, apiKey !== "");
+    if (found === "upgrade_required") {
+      const ready = await ask(new URL("/readyz", address));
+      const { reason } = (ready.status === 503 ? await ready.json() : {}) as { reason?: unknown };
+      if (typeof reason === "string") return new ParleyError(reason);
+    }
+    return new ParleyError(found, message === null ? {} : { detail: message });
   } catch {
     return new ParleyError("server_unreachable");
   }

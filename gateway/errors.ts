@@ -212,9 +212,22 @@ export function isErrorCode(code: string): code is ErrorCode {
   return (errorCodes as readonly string[]).includes(code);
 }
 
-/** Whatever was thrown, as a GatewayError; what isn't one becomes `internal_error` with the cause kept for the log. */
+/**
+ * Whatever was thrown, as a GatewayError. An error of another thread that carries a code of the table keeps code and
+ * message; all else becomes `internal_error`, with the cause kept for the log.
+ */
 export function toGatewayError(thrown: unknown): GatewayError {
-  return thrown instanceof GatewayError ? thrown : new GatewayError("internal_error", { cause: thrown });
+  if (thrown instanceof GatewayError) return thrown;
+  if (
+    thrown instanceof Error &&
+    "code" in thrown &&
+    typeof thrown.code === "string" &&
+    isErrorCode(thrown.code)
+  ) {
+    const { code, message } = thrown;
+    return new GatewayError(code, code === "internal_error" ? { cause: thrown } : { message, cause: thrown });
+  }
+  return new GatewayError("internal_error", { cause: thrown });
 }
 
 /** JSON body of an HTTP refusal, in the shape that the vendor's clients read. */

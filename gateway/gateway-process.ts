@@ -52,6 +52,7 @@ export function runGatewayProcess(): void {
         ...given,
         ...{ config, clock, log, metrics, collectMetrics },
         modelsDir: fileURLToPath(new URL("../models/", import.meta.url)),
+        onLost: () => process.exit(1),
         createEndpoint: async (parts) => (await import("./realtime.ts")).createRealtime(parts),
         loadPage: async () => (await import("./http/page.ts")).loadPage(),
       });

@@ -1,11 +1,13 @@
 /** Builds one gateway process: everything is made here and handed in. */
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import { closeCodes } from "../wire/codes.ts";
+import type { ManagedAudioBus } from "../workers/audio/bus.ts";
 import { createAudioBus } from "../workers/audio/bus.ts";
 import type { AudioBus } from "../workers/audio/messages.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { GatewayError } from "./errors.ts";
+import { GatewayError, toGatewayError } from "./errors.ts";
 import type { PageAsset } from "./http/app.ts";
 import { createHttpApp } from "./http/app.ts";
 import { createClientSecrets } from "./http/client-secrets.ts";
@@ -14,7 +16,7 @@ import { createRealtimeUpgrade } from "./http/realtime-upgrade.ts";
 import type { GatewayStart, SpeechSockets } from "./process-messages.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
-import type { RealtimeEndpoint } from "./transport/contract.ts";
+import type { RealtimeEndpoint, Transport } from "./transport/contract.ts";
 import type { TransportLimits, TransportObserver } from "./transport/limits.ts";
 import { createListener } from "./transport/listener.ts";
 import { createWsTransport } from "./transport/ws.ts";
@@ -45,6 +47,8 @@ export interface GatewayOptions extends GatewayStart {
   /** Metrics of all processes together. */
   collectMetrics: () => Promise<{ contentType: string; text: string }>;
   createEndpoint: (parts: EndpointParts) => Promise<RealtimeEndpoint>;
+  /** The gateway lost its audio thread for good and closed its sockets: only a new process helps. */
+  onLost: () => void;
   /** Bundles the page; begun once the gateway listens. */
   loadPage: () => Promise<ReadonlyMap<string, PageAsset>>;
 }
@@ -60,71 +64,96 @@ export interface Gateway {
   drain(): Promise<void>;
 }
 
+/** What may change while a gateway lives. */
+interface GatewayState {
+  draining: boolean;
+  /** The audio thread ran once. */
+  audioUp: boolean;
+}
+
 /**
  * @returns when the gateway listens and its audio thread runs; models of engines may still be loading
- * @throws {GatewayError} `port_in_use`, `invalid_config`, `model_checksum_mismatch`
+ * @throws {GatewayError} `port_in_use`, `invalid_config`, `model_checksum_mismatch`; nothing is left running then
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, config, log, metrics, modelsDir, secret, speechSockets } = options;
+  const tls = readTls(config);
+  const state: GatewayState = { draining: false, audioUp: false };
+  // Freed backwards, and at once when a later part cannot be made.
+  await using parts = new AsyncDisposableStack();
   // The audio thread loads its model while the rest is built.
   const bus = createBus(options);
+  parts.defer(() => bus.close());
   const endpoint = await options.createEndpoint({
-    config,
-    clock,
-    log,
-    metrics,
-    bus,
-    secret,
-    speechSockets,
-    modelsDir,
+    ...{ config, clock, log, metrics },
+    ...{ bus, secret, speechSockets, modelsDir },
   });
-  const { apiKeys, allowedOrigins, allowedHosts } = config;
-  const clientSecrets = createClientSecrets(secret, clock);
-  const door = createDoor({ apiKeys, allowedOrigins, allowedHosts, clientSecrets });
-  const server = createListener({ ...config, tls: readTls(config) });
+  parts.defer(() => endpoint.close());
   const page = Promise.withResolvers<ReadonlyMap<string, PageAsset>>();
   page.promise.catch((err: unknown) => log.error({ err }, "the page could not be bundled"));
-  const state = { draining: false, audioUp: false };
-  const http = await createHttpApp({
-    ...{ server, door, clientSecrets, clock, version: options.version },
-    maxBodyBytes: config.maxBodyBytes,
-    trustedProxies: config.trustProxy,
-    notReadyBecause: () =>
-      state.draining ? "draining" : state.audioUp && bus.healthy ? null : "audio_front_end_down",
-    collectMetrics: options.collectMetrics,
-    page: page.promise,
-    checkSession: (session) => endpoint.checkSession?.(session),
-    countRequest: metrics.countHttpRequest,
-    onFault: (err) => log.error({ err }, "a request failed"),
-  });
-  const transport = createWsTransport({
-    ...{ server, clock, host: config.host, port: options.port, trustedProxies: config.trustProxy },
-    decide: createRealtimeUpgrade({
-      ...{ door, endpoint, maxSessions: config.maxSessions },
-      audioHealthy: () => state.audioUp && bus.healthy,
-    }),
-    limits: transportLimits(config),
-    observe: observeTransport(metrics, log),
-  });
+  const transport = await openDoorway(options, { bus, endpoint, state, tls, page: page.promise }, parts);
   const address = await transport.listen();
-  await bus.ready();
+  parts.defer(() => transport.close(closeCodes.serverRestart, "server_restart"));
+  await bus.ready().catch((thrown: unknown) => {
+    throw toGatewayError(thrown);
+  });
   state.audioUp = true;
+  bus.onGivenUp = (reason) => {
+    log.fatal({ reason }, "the audio thread does not stay up: this process can't hear any more");
+    void transport.close(closeCodes.audioFrontEndDown, "audio_front_end_down").then(options.onLost);
+  };
   options.loadPage().then(page.resolve, page.reject);
+  const made = parts.move();
   return {
     ...address,
     drain: async () => {
       state.draining = true;
       transport.stopAccepting();
       await waitForTurns(endpoint, config.drainTimeoutMs);
-      await transport.close(4000, "server_restart");
-      await endpoint.close();
-      await bus.close();
-      await http.close();
+      await made.disposeAsync();
     },
   };
 }
 
-function createBus({ clock, config, log, metrics, modelsDir }: GatewayOptions): AudioBus {
+/** The door with what stands behind it: HTTP and WebSockets on one listener. */
+async function openDoorway(
+  options: GatewayOptions,
+  inside: {
+    bus: AudioBus;
+    endpoint: RealtimeEndpoint;
+    state: GatewayState;
+    tls: { cert: string; key: string } | null;
+    page: Promise<ReadonlyMap<string, PageAsset>>;
+  },
+  parts: AsyncDisposableStack,
+): Promise<Transport> {
+  const { clock, config, log, metrics, version } = options;
+  const { bus, endpoint, page, state, tls } = inside;
+  const { apiKeys, allowedOrigins, allowedHosts } = config;
+  const clientSecrets = createClientSecrets(options.secret, clock);
+  const door = createDoor({ apiKeys, allowedOrigins, allowedHosts, clientSecrets });
+  const server = createListener({ ...config, tls });
+  const audioHealthy = () => state.audioUp && bus.healthy;
+  const http = await createHttpApp({
+    ...{ server, door, clientSecrets, clock, version, page },
+    maxBodyBytes: config.maxBodyBytes,
+    trustedProxies: config.trustProxy,
+    notReadyBecause: () => (state.draining ? "draining" : audioHealthy() ? null : "audio_front_end_down"),
+    collectMetrics: options.collectMetrics,
+    checkSession: (session) => endpoint.checkSession?.(session),
+    countRequest: metrics.countHttpRequest,
+    onFault: (err) => log.error({ err }, "a request failed"),
+  });
+  parts.defer(() => http.close());
+  return createWsTransport({
+    ...{ server, clock, host: config.host, port: options.port, trustedProxies: config.trustProxy },
+    decide: createRealtimeUpgrade({ door, endpoint, maxSessions: config.maxSessions, audioHealthy }),
+    limits: transportLimits(config),
+    observe: observeTransport(metrics, log),
+  });
+}
+
+function createBus({ clock, config, log, metrics, modelsDir }: GatewayOptions): ManagedAudioBus {
   const bus = createAudioBus({
     maxChannels: config.maxSessions,
     poolBytes: config.audioPoolBytes,

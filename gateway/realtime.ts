@@ -1,18 +1,135 @@
+/** Builds what speaks at `/v1/realtime`: chains, replies, knowledge and the endpoint over them. */
+import type { Config } from "./config.ts";
 import type { EndpointParts } from "./gateway.ts";
+import { createRealtimeEndpoint } from "./adapters/openai-realtime/endpoint.ts";
+import { serverVadDefaults } from "./adapters/openai-realtime/session-mapping.ts";
+import { makeProviders } from "./providers/catalog.ts";
+import type { Attempt } from "./providers/provider.ts";
+import { readScript } from "./providers/script.ts";
+import { aiPolicy } from "./resilience/ai-policy.ts";
+import { createChain } from "./resilience/chain.ts";
+import { sttPolicy } from "./resilience/stt-policy.ts";
+import { ttsPolicy } from "./resilience/tts-policy.ts";
+import type { SessionConfig } from "./session/domain.ts";
+import { defaultPlaybackLimits } from "./session/playback.ts";
+import { PlaybackTicker } from "./session/playback-ticker.ts";
+import type { SessionObserver } from "./session/session.ts";
+import { createEmbedder } from "./state/embedder.ts";
+import { createKnowledge } from "./state/knowledge/knowledge.ts";
+import { buildQuery } from "./state/knowledge/query.ts";
+import { readProjectDocuments } from "./state/knowledge/project-documents.ts";
 import type { RealtimeEndpoint } from "./transport/contract.ts";
+import { createPreparedSentences } from "./turn/prepared.ts";
+import { createReplyRunner } from "./turn/reply-runner.ts";
+import { createTranscriber } from "./turn/transcription.ts";
 
-/**
- * Placeholder: the wiring of chains, knowledge, reply runner and sessions into the endpoint belongs here. Until it
- * stands, a connection is told so and closed.
- */
-export async function createRealtime(_parts: EndpointParts): Promise<RealtimeEndpoint> {
-  return {
-    activeSessions: 0,
-    open: (_context, socket) => {
-      socket.close(1013, "not_ready");
-      return { onText: () => {}, onBinary: () => {}, onDrain: () => {}, onClose: () => {} };
+/** What a call to a recogniser may take beyond the longest turn. */
+const transcriptionSlackMs = 60_000;
+/** What making one prepared sentence may take, the wait for the voice to load included. */
+const prepareMs = 30_000;
+
+/** Builds the endpoint; models may still be loading when it resolves. */
+export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndpoint> {
+  const { config, clock, bus, metrics, log, speechSockets } = parts;
+  const chains = await buildChains(parts);
+  const embedder = speechSockets ? createEmbedder({ socketPath: speechSockets.embeddings, clock }) : null;
+  const knowledge = createKnowledge({ embedder, clock });
+  void knowledge.load(readProjectDocuments()).catch((err: unknown) => log.error({ err }, "the built-in documents could not be read"));
+  const prepared = createPreparedSentences();
+  const closing = new AbortController();
+  const rendering = { clock, voice: config.voice, signal: closing.signal, renderMs: prepareMs };
+  void warm(chains).then(() => prepared.warm(chains.tts, rendering));
+  const replies = createReplyRunner({
+    ...{ ai: chains.ai, tts: chains.tts, prepared, clock, buildQuery },
+    retrieve: (query, options) => knowledge.retrieve(query, options),
+    retrieval: "always",
+  });
+  const endpoint = createRealtimeEndpoint({
+    ...{ bus, clock, sessionConfig: sessionConfig(config) },
+    maxSessionMs: config.maxSessionMs,
+    limits: {
+      maxItems: config.maxConversationItems,
+      maxResponses: 4,
+      responsesPerMinute: 120,
+      maxTurnMs: config.maxTurnMs,
+      bargeInMs: config.bargeInMs,
+      duckMs: config.duckMs,
+      minCommitMs: 100,
     },
-    drain: async () => {},
-    close: async () => {},
+    session: {
+      ...{ clock, replies, ticker: new PlaybackTicker(clock) },
+      transcriber: createTranscriber({ stt: chains.stt, clock, utteranceMaxMs: config.maxTurnMs * 5 + transcriptionSlackMs }),
+      playbackLimits: { ...defaultPlaybackLimits, aheadMs: config.playbackAheadMs },
+      listening: { vadInput: config.vadInput, sttInput: config.sttInput },
+      maxBufferMs: config.maxTurnMs * 5,
+      observer: observeSessions(parts),
+    },
+    observe: {
+      opened: ({ sessionId, tenant, remoteAddress }) => {
+        metrics.openSession(tenant);
+        log.info({ sessionId, tenant, remoteAddress }, "session opened");
+      },
+      closed: ({ sessionId, tenant, closeCode, openMs }) => {
+        metrics.closeSession(tenant);
+        log.info({ sessionId, tenant, closeCode, openMs: Math.round(openMs) }, "session closed");
+      },
+    },
+  });
+  return {
+    ...{ open: endpoint.open, drain: endpoint.drain },
+    get activeSessions() {
+      return endpoint.activeSessions;
+    },
+    close: async () => {
+      closing.abort();
+      await endpoint.close();
+      await Promise.all([chains.stt.close?.(), chains.ai.close?.(), chains.tts.close?.(), embedder?.close()]);
+    },
+  };
+}
+
+async function buildChains({ config, clock, metrics, speechSockets }: EndpointParts) {
+  const script = readScript(config.script);
+  const links = await makeProviders(config, { clock, script, speechSockets });
+  const onAttempt = ({ stage, provider, outcome }: Attempt) => metrics.countAttempt(stage, provider, outcome);
+  return {
+    stt: createChain(links.stt, sttPolicy, { onAttempt }),
+    ai: createChain(links.ai, aiPolicy, { onAttempt }),
+    tts: createChain(links.tts, ttsPolicy, { onAttempt }),
+  };
+}
+
+async function warm(chains: Awaited<ReturnType<typeof buildChains>>): Promise<void> {
+  await Promise.all([chains.stt.warm?.(), chains.ai.warm?.(), chains.tts.warm?.()]);
+}
+
+/** What a session begins with that says nothing of itself. */
+function sessionConfig(config: Config): SessionConfig {
+  return {
+    model: "parley",
+    instructions: config.instructions,
+    outputModality: "audio",
+    input: {
+      format: { type: "audio/pcm", rate: 24000 },
+      noiseReduction: config.noiseReduction === "off" ? null : config.noiseReduction,
+      transcription: null,
+      turnDetection: serverVadDefaults,
+    },
+    output: { format: { type: "audio/pcm", rate: 24000 }, voice: config.voice, speedRatio: 1 },
+    tools: [],
+    toolChoice: "auto",
+    maxOutputTokens: null,
+    echoed: {},
+  };
+}
+
+function observeSessions({ metrics, log }: EndpointParts): SessionObserver {
+  return {
+    turnClosed: ({ responseId, ledger, outcome }, tenant) => {
+      metrics.observeTurn({ tenant, kind: ledger.kind, ledger, outcome });
+      log.debug({ responseId, tenant, outcome }, "turn closed");
+    },
+    refused: (code) => metrics.countError(code),
+    failed: (err, during) => log.error({ err, during }, "a step of a session failed"),
   };
 }

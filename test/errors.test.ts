@@ -103,6 +103,14 @@ describe("GatewayError", () => {
     expect(toGatewayError(own)).toBe(own);
   });
 
+  it("keeps code and message of an error that another thread gave a code of the table", () => {
+    const other = Object.assign(new Error("silero_vad_v6.onnx was changed"), {
+      code: "model_checksum_mismatch",
+    });
+    expect(toGatewayError(other)).toMatchObject({ code: "model_checksum_mismatch", message: other.message });
+    expect(toGatewayError(Object.assign(new Error("x"), { code: "ENOENT" })).code).toBe("internal_error");
+  });
+
   it("knows its codes from properties of every object", () => {
     expect(isErrorCode("flood")).toBe(true);
     expect(isErrorCode("constructor")).toBe(false);

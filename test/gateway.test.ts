@@ -1,5 +1,8 @@
 /** One gateway built for real (audio thread, HTTP, WebSockets), with an endpoint whose turns end when the test says so. */
 import { once } from "node:events";
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
@@ -44,7 +47,10 @@ function createDesk(): Desk {
   };
 }
 
-async function build(settings: Record<string, string> = {}) {
+async function build(
+  settings: Record<string, string> = {},
+  modelsDir = fileURLToPath(new URL("../models/", import.meta.url)),
+) {
   const config = parseConfig({ PARLEY_MAX_SESSIONS: "4", PARLEY_AUDIO_POOL_BYTES: "16777216", ...settings });
   const clock = createSystemClock();
   const metrics = createMetrics({ version: "1.2.3", process: false });
@@ -53,8 +59,9 @@ async function build(settings: Record<string, string> = {}) {
     ...{ config, clock, metrics, port: 0, version: "1.2.3", speechSockets: null },
     secret: "a secret of forty-two characters, at least",
     log: createLog({ level: "silent", content: false, process: "gateway" }),
-    modelsDir: fileURLToPath(new URL("../models/", import.meta.url)),
+    modelsDir,
     collectMetrics: async () => aggregateMetrics([await metrics.snapshot()]),
+    onLost: () => {},
     createEndpoint: async () => desk,
     loadPage: async () =>
       new Map([
@@ -109,6 +116,16 @@ describe("a gateway", () => {
     const { gateway, desk } = await build({ PARLEY_DRAIN_TIMEOUT_MS: "50" });
     await gateway.drain();
     expect(desk.steps).toEqual(["drain", "gave up", "freed"]);
+  });
+
+  it("says that a model is not the one that its checksum names, and leaves nothing running", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "parley-models-"));
+    cpSync(new URL("../models/silero-vad-v6", import.meta.url), join(dir, "silero-vad-v6"), {
+      recursive: true,
+    });
+    appendFileSync(join(dir, "silero-vad-v6", "silero_vad_v6.onnx"), "x");
+    await expect(build({}, `${dir}/`)).rejects.toMatchObject({ code: "model_checksum_mismatch" });
+    rmSync(dir, { recursive: true });
   });
 
   it("refuses a certificate that is not one, in a plain line", async () => {

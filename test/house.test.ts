@@ -95,6 +95,8 @@ const contracts = new Set([
   "gateway/session/domain.ts",
   "gateway/turn/ledger.ts",
   "gateway/turn/reply.ts",
+  "gateway/language/words.ts",
+  "gateway/language/sentences.ts",
   "workers/audio/messages.ts",
 ]);
 

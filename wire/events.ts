@@ -1,8 +1,7 @@
 /**
  * The Realtime protocol's events as this project sends and takes them: the vendor's own types, narrowed where we
- * always send more than the vendor promises. Types only, so a browser pays nothing for importing them.
- *
- * On the wire an optional field may also be `null`; `AsSent` says so. Names are those of the GA protocol.
+ * always send more than the vendor promises. Types only, so a browser pays nothing for importing them. Names are
+ * those of the GA protocol.
  *
  * @see docs/protocol.md
  */
@@ -56,13 +55,6 @@ import type {
   SessionUpdateEvent,
 } from "openai/resources/realtime/realtime";
 import type { ExtensionServerEvent, PlaybackEvent, ResumeGrant } from "./extensions.ts";
-
-/** The vendor's type as it travels: what may be missing may be `null` too. */
-export type AsSent<T> = T extends readonly (infer Element)[]
-  ? AsSent<Element>[]
-  : T extends object
-    ? { [Key in keyof T]: AsSent<T[Key]> | (Record<never, never> extends Pick<T, Key> ? null : never) }
-    : T;
 
 type With<Event, Fields> = Omit<Event, keyof Fields> & Fields;
 

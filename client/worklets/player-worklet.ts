@@ -1,5 +1,5 @@
 /** Entry point, bundled on its own: runs in the audio thread of `Player`. */
-import { type PlaybackEvent, PlaybackQueue } from "../playback-queue.ts";
+import { PlaybackQueue } from "../playback-queue.ts";
 import { toInt16 } from "../resampler.ts";
 import type { PlayerCommand, PlayerProcessorOptions, PlayerReport } from "./player-messages.ts";
 
@@ -18,8 +18,6 @@ class PlayerProcessor extends AudioWorkletProcessor {
   readonly #reportSamples: number;
   #sinceReport = 0;
   #reportedMs = -1;
-  /** An item is between its start and its end. */
-  #sounding = false;
 
   constructor(options: { processorOptions: PlayerProcessorOptions }) {
     super();
@@ -34,8 +32,8 @@ class PlayerProcessor extends AudioWorkletProcessor {
     const channels = outputs[0] ?? [];
     const first = channels[0];
     if (first === undefined) return true;
-    const recording = this.#record && (this.#sounding || this.#queue.busy);
-    for (const event of this.#queue.read(first)) this.#tell(event);
+    const recording = this.#record && this.#queue.busy;
+    for (const event of this.#queue.read(first)) this.#report(event);
     for (const channel of channels.slice(1)) channel.set(first);
     if (recording) this.#report({ type: "recorded", pcm: toInt16(first) });
     this.#sinceReport += first.length;
@@ -58,12 +56,6 @@ class PlayerProcessor extends AudioWorkletProcessor {
         break;
       }
     }
-  }
-
-  #tell(event: PlaybackEvent): void {
-    if (event.type === "started") this.#sounding = true;
-    if (event.type === "drained") this.#sounding = false;
-    this.#report(event);
   }
 
   #reportPosition(): void {

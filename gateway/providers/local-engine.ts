@@ -4,7 +4,11 @@ import type { CallContext, EndEvent, ProviderFault, Usage } from "./provider.ts"
 
 const faults: Record<EngineFailureCode, ProviderFault> = {
   overloaded: { code: "provider_overloaded", message: "the local engine's queue is full", retryable: true },
-  expired: { code: "provider_timeout", message: "the local engine did not get to it in time", retryable: true },
+  expired: {
+    code: "provider_timeout",
+    message: "the local engine did not get to it in time",
+    retryable: true,
+  },
   timeout: { code: "provider_timeout", message: "the local engine did not answer in time", retryable: true },
   unavailable: { code: "provider_unavailable", message: "the local engine is not running", retryable: true },
   engine_failed: { code: "provider_unavailable", message: "the local engine failed", retryable: true },

@@ -1,27 +1,12 @@
 /** A session's ears: utterances that are being transcribed, and how long their audio is kept. */
 import type { AudioChannel } from "../../workers/audio/messages.ts";
-import { decodeToSpeechRate } from "../../workers/audio/decode.ts";
-import type { AudioRange } from "../providers/provider.ts";
+import type { Transcriber, TranscriptionEvent } from "../turn/transcription.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { SessionEvent } from "./events.ts";
-import { inputFormat } from "./front-end-settings.ts";
+import { decodeToSpeechRate } from "./samples.ts";
 import type { SessionState } from "./state.ts";
 import { prefixPaddingMs } from "./turn-taking/turn-end.ts";
 import { UtteranceAudio, wholeAudio } from "./utterance-audio.ts";
-
-/** Turns an utterance into words (a chain of recognisers with its deadlines). */
-export interface Transcriber {
-  transcribe(
-    audio: AudioRange,
-    options: { tenant: string; language?: string; prompt?: string },
-    signal: AbortSignal,
-  ): AsyncIterable<TranscriptEvent>;
-}
-
-export type TranscriptEvent =
-  | { type: "partial"; text: string }
-  | { type: "final"; text: string; provider: string }
-  | { type: "failed"; code: string; message: string; provider: string };
 
 /** Kept before now while nobody speaks, beyond the prefix padding: an onset is reported late. */
 const onsetLagMs = 700;
@@ -36,20 +21,23 @@ interface Listening {
   readonly live: boolean;
 }
 
+interface ListenerOptions {
+  channel: AudioChannel;
+  transcriber: Transcriber;
+  /** What the recogniser takes where the gate is on. */
+  signal: "raw" | "gated";
+  maxBufferMs: number;
+  session: () => SessionState;
+  dispatch: (event: SessionEvent) => void;
+}
+
 export class Listener {
-  readonly #options: {
-    channel: AudioChannel;
-    transcriber: Transcriber;
-    signal: "raw" | "gated";
-    maxBufferMs: number;
-    session: () => SessionState;
-    dispatch: (event: SessionEvent) => void;
-  };
+  readonly #options: ListenerOptions;
   readonly #open = new Map<string, Listening>();
   #releasedAtSample = 0;
   #warnedTooLong = false;
 
-  constructor(options: Listener["#options"]) {
+  constructor(options: ListenerOptions) {
     this.#options = options;
   }
 
@@ -71,7 +59,7 @@ export class Listener {
 
   /** Audio that came inside an item. */
   transcribeBytes(itemId: string, bytes: Uint8Array, format: AudioFormat): void {
-    const audio = wholeAudio(decodeToSpeechRate(bytes, inputFormat(format)));
+    const audio = wholeAudio(decodeToSpeechRate(bytes, format));
     void this.#listen(itemId, { audio, abort: new AbortController(), live: false });
   }
 
@@ -145,7 +133,7 @@ export class Listener {
   }
 }
 
-function toSessionEvent(itemId: string, event: TranscriptEvent): SessionEvent {
+function toSessionEvent(itemId: string, event: TranscriptionEvent): SessionEvent {
   switch (event.type) {
     case "partial":
       return { type: "words", itemId, text: event.text };

@@ -49,7 +49,10 @@ const MAX_TEXT_CHARACTERS = 4000;
 export function createEmbedder({ socketPath, clock }: EmbedderOptions): Embedder {
   const client = connectEngine({ socketPath, clock });
 
-  const embedBatch = async (texts: string[], { signal, deadlineMs, tenant }: EmbedOptions): Promise<Float32Array[]> => {
+  const embedBatch = async (
+    texts: string[],
+    { signal, deadlineMs, tenant }: EmbedOptions,
+  ): Promise<Float32Array[]> => {
     let vectors: Float32Array[] = [];
     const args = { texts: texts.map((text) => text.slice(0, MAX_TEXT_CHARACTERS)) };
     const result = await client.call(
@@ -65,7 +68,8 @@ export function createEmbedder({ socketPath, clock }: EmbedderOptions): Embedder
     if (result.outcome === "cancelled") throw new EmbedderError("cancelled", "the call was cancelled");
     if (result.outcome === "failed") {
       const { code } = result;
-      if (code === "overloaded") throw new EmbedderError("provider_overloaded", "the embeddings' queue is full");
+      if (code === "overloaded")
+        throw new EmbedderError("provider_overloaded", "the embeddings' queue is full");
       if (code === "invalid_request") throw new EmbedderError("provider_rejected", "the texts were refused");
       throw new EmbedderError("provider_unavailable", `no embeddings: ${result.message}`);
     }

@@ -119,7 +119,12 @@ export class Caller {
       this.#socket.on("message", onMessage).on("close", onClose).on("error", onError);
       this.#socket.once("open", () => {
         const { audio, silenceMs = 500, session = {} } = this.#options;
-        this.#socket.send(JSON.stringify({ type: "session.update", session: { ...sessionFor(audio, silenceMs), ...session } }));
+        this.#socket.send(
+          JSON.stringify({
+            type: "session.update",
+            session: { ...sessionFor(audio, silenceMs), ...session },
+          }),
+        );
       });
     });
   }
@@ -164,7 +169,12 @@ export class Caller {
     const frames = framesOf(line.utterance, this.#options.audio);
     const voicedFrameMs = atMs + frames.lastVoicedFrame * frameMs;
     this.#turns.push(
-      openTurn(this.#nextLine, line.utterance.text, voicedFrameMs + frames.lastVoicedOffsetMs, voicedFrameMs + frameMs),
+      openTurn(
+        this.#nextLine,
+        line.utterance.text,
+        voicedFrameMs + frames.lastVoicedOffsetMs,
+        voicedFrameMs + frameMs,
+      ),
     );
     this.#speaking = { frames, at: 0 };
     this.#nextLine++;
@@ -176,7 +186,8 @@ export class Caller {
     if (after === "line" || last === undefined) return atMs >= this.#lineEndMs + delayMs;
     if (atMs >= last.lastVoicedAtMs + replyTimeoutMs && last.firstSoundAtMs === null) return true;
     if (after === "reply-start") return last.firstSoundAtMs !== null && atMs >= last.firstSoundAtMs + delayMs;
-    if (last.doneAtMs === null) return atMs >= Math.max(last.lastVoicedAtMs, this.#playedUntilMs) + replyTimeoutMs;
+    if (last.doneAtMs === null)
+      return atMs >= Math.max(last.lastVoicedAtMs, this.#playedUntilMs) + replyTimeoutMs;
     return atMs >= Math.max(last.doneAtMs, this.#playedUntilMs) + delayMs;
   }
 
@@ -254,7 +265,8 @@ export class Caller {
         break;
       case "error": {
         const error = event.error as { code: string; message: string };
-        if (this.#errors.length < maxKeptErrors) this.#errors.push({ code: error.code, message: error.message });
+        if (this.#errors.length < maxKeptErrors)
+          this.#errors.push({ code: error.code, message: error.message });
         break;
       }
     }

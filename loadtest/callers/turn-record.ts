@@ -29,7 +29,12 @@ export interface TurnRecord {
 }
 
 /** An empty record for a line that begins. */
-export function openTurn(index: number, text: string, lastVoicedAtMs: number, lastVoicedDueMs: number): TurnRecord {
+export function openTurn(
+  index: number,
+  text: string,
+  lastVoicedAtMs: number,
+  lastVoicedDueMs: number,
+): TurnRecord {
   return {
     index,
     text,

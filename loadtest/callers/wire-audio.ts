@@ -7,7 +7,9 @@ import { type CallerAudio, callerAudioRates } from "./utterance.ts";
 /** `session` for a hands-free call in that format. */
 export function sessionFor(audio: CallerAudio, silenceMs: number): Record<string, unknown> {
   const format =
-    audio === "base64-mulaw8k" ? { type: "audio/pcmu" } : { type: "audio/pcm", rate: callerAudioRates[audio] };
+    audio === "base64-mulaw8k"
+      ? { type: "audio/pcmu" }
+      : { type: "audio/pcm", rate: callerAudioRates[audio] };
   return {
     type: "realtime",
     output_modalities: ["audio"],

@@ -76,7 +76,15 @@ export async function startGateway(options: StartOptions = {}): Promise<RunningG
   try {
     const [url, port] = await waitForAddress(child, exited, () => log);
     const wsUrl = `${url.replace(/^http/, "ws")}v1/realtime`;
-    return { url, wsUrl, port, process: child, startedInMs: performance.now() - startedAtMs, log: () => log, stop };
+    return {
+      url,
+      wsUrl,
+      port,
+      process: child,
+      startedInMs: performance.now() - startedAtMs,
+      log: () => log,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -156,12 +156,20 @@ export class RealtimeClient {
 
   /** Resolves once `condition` holds over what was received. */
   until(condition: () => boolean, what: string, waitMs = defaultWaitMs): Promise<true> {
-    return this.#wait(() => (condition() ? true : null), waitMs, () => what);
+    return this.#wait(
+      () => (condition() ? true : null),
+      waitMs,
+      () => what,
+    );
   }
 
   /** How the socket ended. */
   closed(waitMs = defaultWaitMs): Promise<{ code: number; reason: string }> {
-    return this.#wait(() => this.#closed, waitMs, () => "the socket's close");
+    return this.#wait(
+      () => this.#closed,
+      waitMs,
+      () => "the socket's close",
+    );
   }
 
   get isOpen(): boolean {
@@ -197,7 +205,10 @@ export class RealtimeClient {
     const eventId = `probe_${crypto.randomUUID()}`;
     this.send({ type: "conversation.item.retrieve", event_id: eventId, item_id: "item_no_such" });
     const kept = this.#cursor;
-    const answer = await this.next((event) => event.type === "error" && event.error?.event_id === eventId, waitMs);
+    const answer = await this.next(
+      (event) => event.type === "error" && event.error?.event_id === eventId,
+      waitMs,
+    );
     this.#cursor = kept;
     return answer;
   }

@@ -1,7 +1,7 @@
 /** Speech for tests and benches, made by flite and kept in memory. */
 import { Buffer } from "node:buffer";
-import { fitUtterance, makeUtterance, type Utterance } from "../../loadtest/callers/utterance.ts";
 import { bytesOf, joinSamples, resample } from "../../loadtest/callers/samples.ts";
+import { fitUtterance, makeUtterance, type Utterance } from "../../loadtest/callers/utterance.ts";
 import { loadFlite } from "../../workers/speech/flite.ts";
 
 /** A woman's voice and a man's. */

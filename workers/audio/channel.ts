@@ -166,13 +166,15 @@ export class BusChannel implements AudioChannel {
         `samples ${fromSample} to ${toSample} can't be read: ${this.kept} to ${limit} are kept`,
       );
     }
+    this.pruneFences();
     if (signal === "gated" && !this.fences[0]!.settings.keepGated) {
       throw new RangeError("the settings don't keep gated samples");
     }
     const output = new Int16Array(toSample - fromSample);
     const { pool, gatedOf } = this.memory;
     this.findHead();
-    if (this.reader.number < this.head.number || this.reader.number > fromSample >> blockShift) {
+    const isUseless = this.reader.index < 0 || this.reader.number < this.head.number;
+    if (isUseless || this.reader.number > fromSample >> blockShift) {
       this.reader.set(this.head.number, this.head.index);
     }
     for (let sample = fromSample; sample < toSample; ) {

@@ -146,8 +146,10 @@ export class SpectralGate {
       const speech = s > presenceRatio * minimum[k]! ? 1 : 0;
       const p = presenceSmoothing * presence[k]! + (1 - presenceSmoothing) * speech;
       presence[k] = p;
-      const usual = 1 - (noiseSmoothing + (1 - noiseSmoothing) * p);
-      const weight = startWeight > usual && speech === 0 ? startWeight : usual;
+      // Cohen lets a little of a word's first frame into the noise; in clean speech that little is audible.
+      if (speech === 1) continue;
+      const usual = (1 - noiseSmoothing) * (1 - p);
+      const weight = startWeight > usual ? startWeight : usual;
       noise[k] = noise[k]! + weight * (power[k]! - noise[k]!);
     }
     this.hops += 1;

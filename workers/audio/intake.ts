@@ -26,8 +26,6 @@ export class Intake {
   private readonly chain: SampleChain;
   private format: InputFormat = { encoding: "pcm16", sampleRateHz: 16000 };
   private resampler: Resampler | null = null;
-  /** Position at which the format began. */
-  private formatSample = 0;
   /** Samples that no later input changes. */
   finalSample = 0;
   /** Samples that can be read: the final ones, and after a stall those that still wait for their filter's tail. */
@@ -51,7 +49,6 @@ export class Intake {
   /** Starts at a position, in a format. */
   start(format: InputFormat, atSample: number): void {
     this.format = format;
-    this.formatSample = atSample;
     this.finalSample = atSample;
     this.readableSample = atSample;
     this.resampler = makeResampler(format);

@@ -10,8 +10,10 @@ export const windowSamples = 512;
 const windowMs = 32;
 /** The VAD notices speech up to this late (160 ms). */
 const onsetSearchSamples = 2560;
-/** The VAD notices silence up to this late (320 ms). */
+/** The VAD notices silence up to this late (320 ms) … */
 const pauseSearchSamples = 5120;
+/** … and this late as a rule (96 ms): what is taken off where the energy tells nothing. */
+const usualLagSamples = 1536;
 
 export const quietPhase = 0;
 export const speakingPhase = 1;
@@ -118,7 +120,7 @@ export class SpeechDetector {
     if (this.quiet < this.minPauseWindows) return null;
     const lowest = Math.max(this.startedAt, this.quietFrom - pauseSearchSamples);
     const found = edges.lastVoiced(lowest, this.quietFrom + windowSamples, lowest);
-    const sample = Math.max(this.startedAt, found ?? this.quietFrom - 1);
+    const sample = Math.max(this.startedAt, found ?? this.quietFrom - usualLagSamples - 1);
     this.phase = pausedPhase;
     this.run = 0;
     this.earliest = sample + 1;

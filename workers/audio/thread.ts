@@ -40,7 +40,7 @@ class AudioThread {
       await this.tick();
       // A late tick is not made up for: the next one finds all that has come.
       nextMs = Math.max(nextMs + this.options.tickMs, this.nowMs());
-      await new Promise((resolve) => setTimeout(resolve, nextMs - this.nowMs()));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, nextMs - this.nowMs())));
     }
     await this.silero.close();
   }

@@ -11,11 +11,11 @@ const ringMask = ringFrames - 1;
 
 const lowestDb = -80;
 /** A voiced frame lies this far above the noise … */
-const aboveFloorDb = 7;
+const aboveFloorDb = 5;
 /** … and not further below the loudest frame than this. */
-const belowPeakDb = 35;
+const belowPeakDb = 40;
 /** Under such a distance between peak and floor energy tells nothing; the VAD's windows decide alone. */
-const leastRangeDb = 10;
+const leastRangeDb = 8;
 /** The smoothed minimum lies this far under the mean of noise. */
 const minimumBiasDb = 1.5;
 const minimumFrames = 125;
@@ -23,7 +23,7 @@ const minimumFrames = 125;
 const settlingFrames = 24;
 const smoothing = 0.7;
 /** Quiet frames inside a word (closures of plosives) that don't end it when an onset is looked for. */
-const closureFrames = 5;
+const closureFrames = 10;
 /** Pole of the DC blocker, about 25 Hz. */
 const dcPole = 0.99;
 

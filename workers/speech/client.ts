@@ -116,7 +116,10 @@ class SocketEngineClient implements EngineClient {
     return new Promise((resolve) => this.waitingForReady.add(resolve));
   }
 
-  call(request: EngineRequest, { signal, deadlineMs, onEvent, onResend }: EngineCallOptions): Promise<EngineResult> {
+  call(
+    request: EngineRequest,
+    { signal, deadlineMs, onEvent, onResend }: EngineCallOptions,
+  ): Promise<EngineResult> {
     if (signal.aborted) return Promise.resolve({ outcome: "cancelled" });
     if (this.closed) return Promise.resolve({ outcome: "failed", code: "unavailable", message: "closed" });
     if (this.pending.size >= this.options.maxInFlight) {
@@ -226,7 +229,11 @@ class SocketEngineClient implements EngineClient {
     else if (frame.type === "end") {
       call.settle(
         frame.outcome === "failed"
-          ? { outcome: "failed", code: frame.code ?? "engine_failed", message: frame.message ?? "the engine failed" }
+          ? {
+              outcome: "failed",
+              code: frame.code ?? "engine_failed",
+              message: frame.message ?? "the engine failed",
+            }
           : { outcome: frame.outcome },
       );
     }

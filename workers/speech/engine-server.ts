@@ -1,6 +1,8 @@
 /** The process around an engine: its socket, its queue, its life (it ends with its parent). */
+import { rmdirSync, rmSync } from "node:fs";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
 import {
   type AnswerFrame,
   createFrameReader,
@@ -95,7 +97,9 @@ function begin(
     refuse: (code) => fail(code, engine.state.message ?? code),
     async run() {
       connection.send({ type: "started", id });
-      const operation = Object.hasOwn(engine.operations!, frame.op) ? engine.operations![frame.op] : undefined;
+      const operation = Object.hasOwn(engine.operations!, frame.op)
+        ? engine.operations![frame.op]
+        : undefined;
       try {
         if (!operation) throw new EngineFault("invalid_request", `no operation ${String(frame.op)}`);
         await operation({
@@ -109,7 +113,10 @@ function begin(
         finish({ outcome: abort.signal.aborted ? "cancelled" : "completed" });
       } catch (error) {
         const known = error instanceof EngineFault;
-        fail(known ? error.code : "engine_failed", known ? error.message : `${frame.op} failed: ${(error as Error).message}`);
+        fail(
+          known ? error.code : "engine_failed",
+          known ? error.message : `${frame.op} failed: ${(error as Error).message}`,
+        );
         if (!known) console.error(error);
       }
     },
@@ -210,6 +217,17 @@ export async function serveEngine(options: EngineServerOptions): Promise<void> {
   engine.queue.open();
 }
 
+/** A parent that was killed can't tidy up: each engine removes its socket, the last one their directory. */
+function removeSocket(socketPath: string): void {
+  if (socketPath.startsWith("\\\\.\\pipe\\")) return;
+  try {
+    rmSync(socketPath, { force: true });
+    rmdirSync(dirname(socketPath));
+  } catch {
+    // Others are still in it.
+  }
+}
+
 /** Runs an engine as this process: settings from the first argument, reports over IPC, gone when the parent is. */
 export function runEngineProcess(
   name: string,
@@ -218,7 +236,10 @@ export function runEngineProcess(
 ): void {
   const settings = JSON.parse(process.argv[2] ?? "{}") as EngineSettings;
   process.title = `parley-${name}`;
-  process.on("disconnect", () => process.exit(0));
+  process.on("disconnect", () => {
+    removeSocket(settings.socketPath);
+    process.exit(0);
+  });
   // The parent decides when it is over: a terminal's Ctrl-C reaches the whole group, and calls still drain.
   process.on("SIGINT", () => {});
   if (!process.connected) process.exit(0);

@@ -108,7 +108,8 @@ function argumentCalls(host: Host, view: () => DataView): Record<string, (...num
 }
 
 function fileCalls(host: Host, view: () => DataView): Record<string, (...args: never[]) => number> {
-  const fileOf = (fd: number) => (fd === OUTPUT_FD ? host.output : fd === 1 || fd === 2 ? host.printed : null);
+  const fileOf = (fd: number) =>
+    fd === OUTPUT_FD ? host.output : fd === 1 || fd === 2 ? host.printed : null;
   return {
     fd_close: () => ERRNO_SUCCESS,
     fd_fdstat_set_flags: () => ERRNO_SUCCESS,
@@ -201,7 +202,7 @@ export function prepareProgram(module: WebAssembly.Module, name: string): Progra
 
   const start = (): WebAssembly.Instance => {
     const started = new WebAssembly.Instance(module, imports);
-    host.memory = started.exports["memory"] as WebAssembly.Memory;
+    host.memory = started.exports.memory as WebAssembly.Memory;
     pristine ??= new Uint8Array(host.memory.buffer).slice();
     instance = started;
     return started;
@@ -225,7 +226,7 @@ export function prepareProgram(module: WebAssembly.Module, name: string): Progra
       host.output.reset();
       host.printed.reset();
       try {
-        (current.exports["_start"] as () => void)();
+        (current.exports._start as () => void)();
         restore();
       } catch (error) {
         // The stack pointer lives outside the memory and is not where it was: this instance is spent.

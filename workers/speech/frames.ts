@@ -91,7 +91,8 @@ export function createFrameReader<Header extends RequestFrame | AnswerFrame>(): 
       heldBytes += bytes.length;
       const frames: { header: Header; payload: Uint8Array }[] = [];
       if (heldBytes < wantedBytes) return frames;
-      const held = parts.length === 1 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat(parts);
+      const held =
+        parts.length === 1 ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : Buffer.concat(parts);
       let at = 0;
       wantedBytes = PREFIX_BYTES;
       while (held.length - at >= PREFIX_BYTES) {

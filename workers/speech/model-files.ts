@@ -7,7 +7,11 @@ import { join } from "node:path";
 /** A model that can't be used; restarting doesn't help. */
 export class ModelError extends Error {
   readonly code: "model_checksum_mismatch" | "model_unavailable";
-  constructor(code: "model_checksum_mismatch" | "model_unavailable", message: string, options?: ErrorOptions) {
+  constructor(
+    code: "model_checksum_mismatch" | "model_unavailable",
+    message: string,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = "ModelError";
     this.code = code;

@@ -71,14 +71,17 @@ const currencies: Record<string, { one: string; many: string; cents: string | nu
 const magnitudes: Record<string, string> = { k: "thousand", m: "million", bn: "billion", b: "billion" };
 const magnitudeWords = /^(thousand|million|billion|trillion)\b/i;
 const initialisms = new Set(
-  "API URL USA UK EU AI UI ID IP TV PC CPU GPU VAD STT TTS LLM SDK FAQ CEO USB PDF DNA FBI CIA ATM VIP DIY HTML".split(" "),
+  "API URL USA UK EU AI UI ID IP TV PC CPU GPU VAD STT TTS LLM SDK FAQ CEO USB PDF DNA FBI CIA ATM VIP DIY HTML".split(
+    " ",
+  ),
 );
 const wordsOfSymbols: Record<string, string> = {
   ...{ "&": "and", "+": "plus", "=": "equals", "@": "at", "%": "percent", "~": "about", "°": "degrees" },
   ...{ "<": "less than", ">": "greater than", "×": "times", "→": "to" },
 };
-const months =
-  "January February March April May June July August September October November December".split(" ");
+const months = "January February March April May June July August September October November December".split(
+  " ",
+);
 const number = "[-+]?\\d[\\d,]*(?:\\.\\d+)?";
 
 function unitWords(amount: string, unit: string): string | null {
@@ -104,7 +107,14 @@ function moneyWords(symbol: string, amount: string, magnitude: string | undefine
 }
 
 function addressWords(address: string): string {
-  const names: Record<string, string> = { ".": "dot", "/": "slash", "-": "dash", _: "underscore", "@": "at", ":": "colon" };
+  const names: Record<string, string> = {
+    ".": "dot",
+    "/": "slash",
+    "-": "dash",
+    _: "underscore",
+    "@": "at",
+    ":": "colon",
+  };
   return address
     .replace(/^[a-z]+:\/\//i, "")
     .replace(/^www\./i, "")
@@ -119,7 +129,8 @@ function addressWords(address: string): string {
 function timeWords(hour: number, minute: number, next: string): string | null {
   if (hour > 24 || minute > 59) return null;
   const said = cardinal(hour);
-  if (minute === 0) return /^[ap]\.?m\b/i.test(next) ? said : hour > 12 ? `${said} hundred` : `${said} o'clock`;
+  if (minute === 0)
+    return /^[ap]\.?m\b/i.test(next) ? said : hour > 12 ? `${said} hundred` : `${said} o'clock`;
   return `${said} ${minute < 10 ? `oh ${cardinal(minute)}` : cardinal(minute)}`;
 }
 
@@ -127,7 +138,10 @@ function timeWords(hour: number, minute: number, next: string): string | null {
 const rules: Rule[] = [
   [/^[\w.+-]+@[\w-]+(\.[\w-]+)+$/, ([all]) => addressWords(all)],
   [/^(https?:\/\/|www\.)\S+$/i, ([all]) => addressWords(all)],
-  [/^[a-z0-9-]+(\.[a-z0-9-]+)*\.(com|org|net|io|dev|ai|edu|gov|de|uk|eu)(\/\S*)?$/i, ([all]) => addressWords(all)],
+  [
+    /^[a-z0-9-]+(\.[a-z0-9-]+)*\.(com|org|net|io|dev|ai|edu|gov|de|uk|eu)(\/\S*)?$/i,
+    ([all]) => addressWords(all),
+  ],
   [
     /^(\d{4})-(\d{2})-(\d{2})$/,
     ([, year, month, day]) => {
@@ -140,7 +154,10 @@ const rules: Rule[] = [
     /^([$€£¥])(\d[\d,]*(?:\.\d+)?)(k|m|bn|b)?$/i,
     ([, symbol, amount, magnitude], { next }) => moneyWords(symbol!, amount!, magnitude, next),
   ],
-  [/^(\d[\d,]*(?:\.\d+)?)([$€£¥])$/, ([, amount, symbol], { next }) => moneyWords(symbol!, amount!, undefined, next)],
+  [
+    /^(\d[\d,]*(?:\.\d+)?)([$€£¥])$/,
+    ([, amount, symbol], { next }) => moneyWords(symbol!, amount!, undefined, next),
+  ],
   [new RegExp(`^(${number})%$`), ([, amount]) => `${numberWords(amount!)} percent`],
   [
     new RegExp(`^(${number})°([CF])?$`),
@@ -152,11 +169,17 @@ const rules: Rule[] = [
   [/^(\d{3}0)s$/, ([, year]) => yearWords(Number(year)).replace(/y$/, "ie").concat("s")],
   [/^(\d+)[-–](\d+)$/, ([, from, to]) => `${digitWords(from!, "")} to ${digitWords(to!, "")}`],
   [/^(\d+(?:\.\d+){2,})$/, ([all]) => all.split(".").map(numberWords).join(" dot ")],
-  [new RegExp(`^(${number})([a-z]+(?:/h)?)$`, "i"), ([, amount, unit]) => prefixed(amount!, unitWords(amount!, unit!))],
+  [
+    new RegExp(`^(${number})([a-z]+(?:/h)?)$`, "i"),
+    ([, amount, unit]) => prefixed(amount!, unitWords(amount!, unit!)),
+  ],
   [/^#(\d+)$/, ([, digits]) => `number ${cardinal(Number(digits))}`],
   [/^\+\d[\d-]{5,}$/, ([all]) => `plus ${spellDigits(all)}`],
   [new RegExp(`^${number}$`), ([all], { next }) => digitWords(all, next)],
-  [/^[a-zäöü/]+$/i, ([all], { previous }) => (/^[-+]?[\d,.]+$/.test(previous) ? unitWords(previous, all) : null)],
+  [
+    /^[a-zäöü/]+$/i,
+    ([all], { previous }) => (/^[-+]?[\d,.]+$/.test(previous) ? unitWords(previous, all) : null),
+  ],
   [/^[A-Z]{2,5}$/, ([all]) => (initialisms.has(all) || !/[AEIOUY]/.test(all) ? [...all].join(" ") : null)],
   [/^([A-Z]{2,5})('?s)$/, ([, name]) => (initialisms.has(name!) ? `${[...name!].join(" ")}'s` : null)],
   [/^OK$/, () => "okay"],
@@ -169,7 +192,8 @@ function prefixed(amount: string, unit: string | null): string | null {
 
 /** A bare number: a year where it may be one, else a number. */
 function digitWords(written: string, next: string): string {
-  const isYear = /^(1[1-9]|20)\d\d$/.test(written) && !Object.hasOwn(units, next.toLowerCase()) && next !== "%";
+  const isYear =
+    /^(1[1-9]|20)\d\d$/.test(written) && !Object.hasOwn(units, next.toLowerCase()) && next !== "%";
   return isYear ? yearWords(Number(written)) : numberWords(written);
 }
 

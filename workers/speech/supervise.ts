@@ -77,9 +77,17 @@ function idle(): EngineProcessState {
 
 function take(engine: Engine, report: EngineReport, log: SpeechLog): void {
   const { state, loadMs, code, message } = report;
-  engine.state = { ...engine.state, state, loadMs: loadMs ?? null, code: code ?? null, message: message ?? null };
-  if (state === "ready") log.info({ engine: engine.name, loadMs: Math.round(loadMs ?? 0) }, "speech engine is ready");
-  if (state === "refused") log.error({ engine: engine.name, code }, message ?? "speech engine refused its model");
+  engine.state = {
+    ...engine.state,
+    state,
+    loadMs: loadMs ?? null,
+    code: code ?? null,
+    message: message ?? null,
+  };
+  if (state === "ready")
+    log.info({ engine: engine.name, loadMs: Math.round(loadMs ?? 0) }, "speech engine is ready");
+  if (state === "refused")
+    log.error({ engine: engine.name, code }, message ?? "speech engine refused its model");
 }
 
 function launch(engine: Engine, options: SpeechOptions, died: () => void): void {
@@ -158,7 +166,10 @@ export async function startSpeech(options: SpeechOptions): Promise<SpeechProcess
   for (const engine of engines) start(engine);
 
   return {
-    sockets: Object.fromEntries(engineNames.map((name) => [name, socketOf(name)])) as Record<EngineName, string>,
+    sockets: Object.fromEntries(engineNames.map((name) => [name, socketOf(name)])) as Record<
+      EngineName,
+      string
+    >,
     states: () =>
       Object.fromEntries(engines.map((engine) => [engine.name, { ...engine.state }])) as Record<
         EngineName,

@@ -18,9 +18,18 @@ const FRAME_MS = 20;
 const SAMPLE_RATE_HZ = 16000;
 /** What Whisper writes when it hears nothing, and what people rarely say so shortly or so softly. */
 const inventions = new Set(
-  ["thank you", "thanks", "thanks for watching", "thank you for watching", "you", "bye", "bye bye", "the", "so", "oh"].concat(
-    ["i", "uh", "um", "hmm", "mm", "please subscribe", "the end", "i'm sorry", "silence"],
-  ),
+  [
+    "thank you",
+    "thanks",
+    "thanks for watching",
+    "thank you for watching",
+    "you",
+    "bye",
+    "bye bye",
+    "the",
+    "so",
+    "oh",
+  ].concat(["i", "uh", "um", "hmm", "mm", "please subscribe", "the end", "i'm sorry", "silence"]),
 );
 const MIN_INVENTION_MS = 260;
 const MIN_INVENTION_DB = -45;
@@ -70,7 +79,8 @@ export function cleanTranscript(raw: string): string {
     at += length;
     // The last turn is often cut off in the middle.
     let cut = 0;
-    while (cut < loop.words && keys[at + cut] !== undefined && keys[at + cut] === keys[at - length + cut]) cut++;
+    while (cut < loop.words && keys[at + cut] !== undefined && keys[at + cut] === keys[at - length + cut])
+      cut++;
     if (at + cut === words.length) at += cut;
   }
   return kept.join(" ");
@@ -98,7 +108,8 @@ function levelDb(pcm: Int16Array, from: number, until: number): number {
 export function measureSound(pcm: Int16Array): SoundMeasure {
   const frame = (FRAME_MS * SAMPLE_RATE_HZ) / 1000;
   const levels: number[] = [];
-  for (let at = 0; at < pcm.length; at += frame) levels.push(levelDb(pcm, at, Math.min(pcm.length, at + frame)));
+  for (let at = 0; at < pcm.length; at += frame)
+    levels.push(levelDb(pcm, at, Math.min(pcm.length, at + frame)));
   const peakDb = levels.reduce((peak, level) => Math.max(peak, level), -100);
   const floorDb = Math.max(peakDb - 30, MIN_SPEECH_DB);
   const first = levels.findIndex((level) => level >= floorDb);
@@ -126,6 +137,15 @@ export function judgeTranscript(text: string, sound: SoundMeasure): string {
   const letters = clean.replace(/[^\p{L}\p{N}]/gu, "").length;
   if (letters > (MAX_LETTERS_PER_SECOND * sound.activeMs) / 1000 + 2) return "";
   const isShort = sound.activeMs < MIN_INVENTION_MS || sound.peakDb < MIN_INVENTION_DB;
-  if (isShort && inventions.has(clean.toLowerCase().replace(/[^\p{L}' ]/gu, "").trim())) return "";
+  if (
+    isShort &&
+    inventions.has(
+      clean
+        .toLowerCase()
+        .replace(/[^\p{L}' ]/gu, "")
+        .trim(),
+    )
+  )
+    return "";
   return clean;
 }

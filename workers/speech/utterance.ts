@@ -61,7 +61,9 @@ function soundOf(pcm: Int16Array): { first: number; last: number } | null {
 }
 
 function speakPiece(flite: Flite, piece: SpokenWord[], { voice, speedRatio }: UtteranceOptions) {
-  const said = piece.map((word) => toAscii(word.spoken).trim()).map((spoken) => spoken.split(/\s+/).filter(Boolean));
+  const said = piece
+    .map((word) => toAscii(word.spoken).trim())
+    .map((spoken) => spoken.split(/\s+/).filter(Boolean));
   const speech = flite.speak(said.flat().join(" "), voice, { speedRatio });
   const sound = soundOf(speech.pcm);
   if (!sound) return null;
@@ -85,7 +87,11 @@ function speakPiece(flite: Flite, piece: SpokenWord[], { voice, speedRatio }: Ut
  *
  * @throws RangeError as `Flite.speak`
  */
-export function* createUtterance(flite: Flite, text: string, options: UtteranceOptions): Generator<SpokenPiece> {
+export function* createUtterance(
+  flite: Flite,
+  text: string,
+  options: UtteranceOptions,
+): Generator<SpokenPiece> {
   const pieces = cutPieces(makeSpeakable(text));
   let resampler: ReturnType<typeof createResampler> | null = null;
   let ratio = 1;
@@ -103,12 +109,13 @@ export function* createUtterance(flite: Flite, text: string, options: UtteranceO
       pcm.set(part, at);
       return at + part.length;
     }, 0);
-    const words = spoken
-      ? spoken.words
-      : piece.map((word) => ({ text: word.shown, fromSample: 0 }));
+    const words = spoken ? spoken.words : piece.map((word) => ({ text: word.shown, fromSample: 0 }));
     yield {
       pcm,
-      words: words.map((word) => ({ ...word, fromSample: Math.round((madeSamples + word.fromSample) * ratio) })),
+      words: words.map((word) => ({
+        ...word,
+        fromSample: Math.round((madeSamples + word.fromSample) * ratio),
+      })),
     };
     madeSamples += spoken?.pcm.length ?? 0;
   }

@@ -21,7 +21,10 @@ interface SpeakArgs {
 
 function readArgs({ text, voice, speedRatio, sampleRateHz }: Record<string, unknown>): SpeakArgs {
   if (typeof text !== "string" || text.length > MAX_TEXT_CHARACTERS) {
-    throw new EngineFault("invalid_request", `text must be a string of at most ${MAX_TEXT_CHARACTERS} characters`);
+    throw new EngineFault(
+      "invalid_request",
+      `text must be a string of at most ${MAX_TEXT_CHARACTERS} characters`,
+    );
   }
   if (!fliteVoices.includes(voice as FliteVoice)) throw new EngineFault("invalid_request", "no such voice");
   if (typeof speedRatio !== "number" || !(speedRatio >= 0.25 && speedRatio <= 4)) {

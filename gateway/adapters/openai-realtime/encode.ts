@@ -306,7 +306,7 @@ function turnReportBody({ responseId, ledger, providers }: OutputOf<"turnReport"
       client_ms: tenths(totals.clientMs),
       speaker_ms: tenths(totals.speakerMs),
     },
-    providers,
+    providers: providers.map(({ stage, provider, outcome }) => ({ stage, provider, outcome })),
   };
 }
 

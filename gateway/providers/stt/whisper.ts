@@ -7,7 +7,14 @@ import { payloadOf } from "../../../workers/speech/frames.ts";
 import { judgeTranscript, mayBeSpeech, measureSound } from "../../../workers/speech/transcript.ts";
 import type { Clock } from "../../clock.ts";
 import { faultOf, type StreamCall, streamFromEngine } from "../local-engine.ts";
-import type { AudioPiece, CallContext, ProviderFault, SttEvent, SttProvider, SttRequest } from "../provider.ts";
+import type {
+  AudioPiece,
+  CallContext,
+  ProviderFault,
+  SttEvent,
+  SttProvider,
+  SttRequest,
+} from "../provider.ts";
 import { UtteranceAudio } from "./utterance-audio.ts";
 
 export interface WhisperSttOptions {
@@ -19,7 +26,7 @@ export interface WhisperSttOptions {
 const samplesOf = (ms: number) => ms * 16;
 
 /** A pause is believed when that much came after the last voiced sample: shorter ones are gaps between words. */
-const SETTLE_SAMPLES = samplesOf(160);
+const SETTLE_SAMPLES = samplesOf(120);
 /** Audio after the last voiced sample that goes along. */
 const TAIL_SAMPLES = samplesOf(150);
 /** Silence before and after the sound that goes along when the rest is trimmed. */
@@ -144,7 +151,8 @@ class Transcription {
       return this.cutAt(audio.lastQuiet(from, CUT_GAP_MS) ?? audio.quietest(from, audio.untilSample));
     }
     // With pauses, `resume` cuts; without (manual turns), the quiet places have to be found.
-    if (this.sawPause || length < COMMIT_SAMPLES || audio.untilSample - this.lookedUntil < LOOK_SAMPLES) return;
+    if (this.sawPause || length < COMMIT_SAMPLES || audio.untilSample - this.lookedUntil < LOOK_SAMPLES)
+      return;
     this.lookedUntil = audio.untilSample;
     const quiet = audio.lastQuiet(audio.fromSample + COMMIT_SAMPLES / 2, CUT_GAP_MS);
     if (quiet !== null) await this.cutAt(quiet);
@@ -193,7 +201,7 @@ class Transcription {
       {
         ...{ signal, deadlineMs },
         onEvent: (event) => {
-          text = String(event["text"] ?? "");
+          text = String(event.text ?? "");
         },
       },
     );
@@ -224,7 +232,11 @@ async function transcribe(
 ): Promise<ProviderFault | null> {
   // The model knows English only; on another language it would invent.
   if (request.language && !/^en\b/i.test(request.language)) {
-    return { code: "provider_rejected", message: "the local recogniser knows English only", retryable: false };
+    return {
+      code: "provider_rejected",
+      message: "the local recogniser knows English only",
+      retryable: false,
+    };
   }
   const { audio } = request;
   const transcription = new Transcription(client, request, context, call);
@@ -255,7 +267,9 @@ export function createWhisperStt(options: WhisperSttOptions): SttProvider & { re
   return {
     name: "embedded",
     stream: (request, context) =>
-      streamFromEngine<SttEvent>("embedded", client, context, (call) => transcribe(client, request, context, call)),
+      streamFromEngine<SttEvent>("embedded", client, context, (call) =>
+        transcribe(client, request, context, call),
+      ),
     warm: () => client.ready(),
     close: () => client.close(),
     get inFlight() {

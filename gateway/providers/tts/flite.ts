@@ -56,10 +56,10 @@ async function speak(
         seenWords = 0;
       },
       onEvent(event, payload) {
-        if (typeof event["word"] === "string") {
+        if (typeof event.word === "string") {
           if (++seenWords <= passedWords) return;
           passedWords = seenWords;
-          emit({ type: "word", text: event["word"], fromSample: Number(event["fromSample"]) });
+          emit({ type: "word", text: event.word, fromSample: Number(event.fromSample) });
           return;
         }
         const pcm = pcmOf(payload);
@@ -75,12 +75,17 @@ async function speak(
 }
 
 /** The provider in front of the voices' process; connects at once. */
-export function createFliteTts({ socketPath, clock }: FliteTtsOptions): TtsProvider & { readonly inFlight: number } {
+export function createFliteTts({
+  socketPath,
+  clock,
+}: FliteTtsOptions): TtsProvider & { readonly inFlight: number } {
   const client = connectEngine({ socketPath, clock });
   return {
     name: "embedded",
     stream: (request, context) =>
-      streamFromEngine<TtsEvent>("embedded", client, context, (call) => speak(client, request, context, call)),
+      streamFromEngine<TtsEvent>("embedded", client, context, (call) =>
+        speak(client, request, context, call),
+      ),
     warm: () => client.ready(),
     close: () => client.close(),
     get inFlight() {

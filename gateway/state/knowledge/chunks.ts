@@ -1,6 +1,6 @@
 /** Documents cut into passages: a few sentences under one heading. */
 import { parseMarkdown } from "./markdown.ts";
-import { splitSentences } from "./sentences.ts";
+import { splitSentences } from "../../language/sentences.ts";
 
 /** A passage before it has an index. */
 export interface Chunk {

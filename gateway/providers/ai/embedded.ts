@@ -1,0 +1,1 @@
+export { createScriptedAi as createEmbeddedAi } from "./scripted.ts";

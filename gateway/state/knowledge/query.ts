@@ -1,0 +1,1 @@
+export function buildQuery(_m: unknown) { return ""; }

@@ -1,0 +1,132 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  findAccessibilityFaults,
+  mustSkipChromium,
+  readRecording,
+  startBrowser,
+  type TestBrowser,
+} from "../client/chromium.ts";
+import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { sayRecording } from "../support/speech.ts";
+import { transcribe } from "../support/transcribe.ts";
+import { normaliseWords } from "../support/word-errors.ts";
+
+/** A whole spoken turn on a small machine, models loading included. */
+const turnTimeoutMs = 60_000;
+const question = "What is Parley?";
+
+interface ReplyShown {
+  user: string;
+  reply: string;
+}
+
+/** Waits until both sides' words stand on the page and the reply was played to its end. */
+async function waitForTurn(page: Page): Promise<ReplyShown> {
+  await page.waitForFunction(
+    () => {
+      const turns = window.parley.turns.filter((turn) => turn.final);
+      const answered = turns.some((turn) => turn.speaker === "reply") && turns.some((turn) => turn.speaker === "user");
+      return answered && window.parley.state === "listening";
+    },
+    undefined,
+    { timeout: turnTimeoutMs },
+  );
+  return page.evaluate(() => {
+    const textOf = (speaker: string): string =>
+      window.parley.turns
+        .filter((turn) => turn.speaker === speaker)
+        .map((turn) => turn.text)
+        .join(" ");
+    return { user: textOf("user"), reply: textOf("reply") };
+  });
+}
+
+/** The share of `said`'s longer words that `heard` holds. */
+function sharedWordRatio(said: string, heard: string): number {
+  const words = new Set(normaliseWords(said).filter((word) => word.length > 3));
+  const got = new Set(normaliseWords(heard));
+  return [...words].filter((word) => got.has(word)).length / words.size;
+}
+
+describe.skipIf(mustSkipChromium())("the page, in Chromium, on a real gateway", () => {
+  let gateway: RunningGateway;
+  let browser: TestBrowser;
+
+  beforeAll(async () => {
+    gateway = await startGateway();
+    // The silence after it outlasts the test: the fake device must not fall back to its beeps.
+    const speech = await sayRecording(question, { rateHz: 48_000, beforeMs: 2000, afterMs: 60_000 });
+    browser = await startBrowser({ speech });
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await gateway?.stop();
+  });
+
+  it(
+    "hears a question from the microphone, shows both sides' words and plays the answer",
+    async () => {
+      const page = await browser.context.newPage();
+      const complaints: string[] = [];
+      page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+      page.on("pageerror", (error) => complaints.push(error.message));
+      await page.goto(`${gateway.url}?record=1`);
+      await page.getByRole("button", { name: "Talk" }).click();
+      const { user, reply } = await waitForTurn(page);
+      const heard = transcribe(await readRecording(page), 24_000);
+      console.info(JSON.stringify({ user, reply, heard }));
+
+      expect(normaliseWords(user)).toEqual(expect.arrayContaining(["what", "is"]));
+      await expect(page.getByRole("log").innerText()).resolves.toContain(reply);
+      expect(normaliseWords(reply).length).toBeGreaterThan(4);
+      // flite's voice through Whisper loses a word now and then; most of the reply must be there.
+      expect(sharedWordRatio(reply, heard)).toBeGreaterThan(0.7);
+      expect(await page.evaluate(() => window.parley.errors)).toEqual([]);
+      expect(complaints).toEqual([]);
+      expect(await findAccessibilityFaults(page)).toEqual([]);
+      await page.getByRole("button", { name: "End" }).click();
+      await page.getByRole("button", { name: "Talk" }).waitFor();
+      expect(await page.evaluate(() => window.parley.state)).toBe("closed");
+      await page.close();
+    },
+    turnTimeoutMs + 30_000,
+  );
+});
+
+describe.skipIf(mustSkipChromium())("the page, in Chromium, on a real gateway with keys", () => {
+  let gateway: RunningGateway;
+  let browser: TestBrowser;
+  const key = "testkey0123456789abcdef";
+
+  beforeAll(async () => {
+    gateway = await startGateway({ env: { PARLEY_API_KEYS: `page:${key}` } });
+    browser = await startBrowser({ speech: new Int16Array(48_000) });
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await gateway?.stop();
+  });
+
+  it("asks for the key, tells that a wrong one is wrong, and connects with the right one", async () => {
+    const page = await browser.context.newPage();
+    await page.goto(gateway.url);
+    await page.getByRole("button", { name: "Talk" }).click();
+    const field = page.getByLabel("API key", { exact: true });
+    await field.waitFor();
+    expect(await page.getByRole("alert").innerText()).toBe("This server asks for an API key.");
+    expect(await findAccessibilityFaults(page)).toEqual([]);
+
+    await field.fill("wrong-key");
+    await field.press("Enter");
+    await page.getByText("The server didn't accept this API key.").waitFor();
+
+    await field.fill(key);
+    await field.press("Enter");
+    await page.waitForFunction(() => window.parley.state === "listening", undefined, { timeout: 20_000 });
+    expect(await field.isVisible()).toBe(false);
+    await page.close();
+  }, 60_000);
+});

@@ -1,0 +1,42 @@
+/** What sessions in tests begin with. */
+import type { SessionConfig } from "../../gateway/session/domain.ts";
+import type { SessionLimits } from "../../gateway/session/state.ts";
+
+export const sessionLimits: SessionLimits = {
+  maxItems: 50,
+  maxResponses: 4,
+  responsesPerMinute: 10_000,
+  maxTurnMs: 60_000,
+  bargeInMs: 500,
+  duckMs: 220,
+  minCommitMs: 100,
+};
+
+/** Server VAD with the vendor's defaults, PCM both ways. */
+export function sessionConfig(detection: { interruptResponse?: boolean; createResponse?: boolean }): SessionConfig {
+  return {
+    model: "parley",
+    instructions: "",
+    outputModality: "audio",
+    input: {
+      format: { type: "audio/pcm", rate: 24000 },
+      noiseReduction: null,
+      transcription: {},
+      turnDetection: {
+        type: "server_vad",
+        thresholdRatio: 0.5,
+        prefixPaddingMs: 300,
+        silenceDurationMs: 500,
+        idleTimeoutMs: null,
+        createResponse: true,
+        interruptResponse: true,
+        ...detection,
+      },
+    },
+    output: { format: { type: "audio/pcm", rate: 24000 }, voice: "slt", speedRatio: 1 },
+    tools: [],
+    toolChoice: "auto",
+    maxOutputTokens: null,
+    echoed: {},
+  };
+}
