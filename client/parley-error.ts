@@ -45,7 +45,7 @@ const plainWords: { readonly [Code in ErrorCode | ClientErrorCode]?: string } = 
   microphone_missing: "No microphone was found. Plug one in, then try again.",
   microphone_busy: "The microphone can't be used right now. Another program may be using it.",
   microphone_insecure:
-    "Browsers give a page the microphone only over https or on localhost. Open this page so.",
+    "Browsers allow the microphone only on https pages and on localhost. Open this page with https.",
   microphone_unsupported:
     "This browser can't record sound. Try a current version of Chrome, Edge, Firefox or Safari.",
   microphone_ended: "The microphone was unplugged or switched off.",

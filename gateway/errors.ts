@@ -76,6 +76,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   conversation_full: refuse(
     "The conversation holds as many items as this gateway keeps. Delete some, or begin a new session.",
   ),
+  knowledge_full: refuse("The knowledge store is full. Remove a document before you add one.", 409),
   cannot_update_voice: refuse("Cannot update a conversation's voice if assistant audio is present."),
 
   too_many_responses: {

@@ -20,7 +20,9 @@ export interface BinaryFrame {
   samples: Uint8Array;
 }
 
-export type DecodedFrame = { ok: true; frame: BinaryFrame } | { ok: false; code: "invalid_audio"; message: string };
+export type DecodedFrame =
+  | { ok: true; frame: BinaryFrame }
+  | { ok: false; code: "invalid_audio"; message: string };
 
 /**
  * Writes the header over the first 8 bytes of `target`; fractions of a millisecond are rounded.
@@ -47,7 +49,8 @@ export function writeFrameSequence(target: Uint8Array, sequence: number): void {
 }
 
 /**
- * Writes a whole frame into `target` (at least `frameHeaderBytes + samples.length` bytes).
+ * Writes a whole frame into `target` (at least `frameHeaderBytes + samples.length` bytes): header and samples in
+ * one buffer are one write to the socket instead of two.
  *
  * @returns the number of bytes written
  * @throws {RangeError} if `target` is too short, or as `writeFrameHeader`
@@ -59,14 +62,15 @@ export function encodeFrameInto(
   samples: Uint8Array,
 ): number {
   const sizeBytes = frameHeaderBytes + samples.length;
-  if (target.length < sizeBytes) throw new RangeError(`a frame of ${sizeBytes} bytes does not fit ${target.length}`);
+  if (target.length < sizeBytes)
+    throw new RangeError(`a frame of ${sizeBytes} bytes does not fit ${target.length}`);
   writeFrameHeader(target, sequence, mediaTimeMs);
   target.set(samples, frameHeaderBytes);
   return sizeBytes;
 }
 
 /**
- * A frame in a buffer of its own, header and samples together (one write to the socket instead of two).
+ * A frame in a buffer of its own.
  *
  * @throws {RangeError} as `writeFrameHeader`
  */

@@ -25,6 +25,7 @@ export const errorCodes = [
   "item_truncate_invalid_audio_end_ms",
   "output_audio_buffer_clear_empty",
   "conversation_full",
+  "knowledge_full",
   "cannot_update_voice",
   "too_many_responses",
   "rate_limit_exceeded",

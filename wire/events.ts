@@ -18,8 +18,8 @@ import type {
   ConversationItemTruncatedEvent,
   ConversationItemTruncateEvent,
   InputAudioBufferAppendEvent,
-  InputAudioBufferClearedEvent,
   InputAudioBufferClearEvent,
+  InputAudioBufferClearedEvent,
   InputAudioBufferCommitEvent,
   InputAudioBufferCommittedEvent,
   InputAudioBufferSpeechStartedEvent,
@@ -165,7 +165,12 @@ export interface SentUsage {
   total_tokens: number;
   input_tokens: number;
   output_tokens: number;
-  input_token_details: { text_tokens: number; audio_tokens: number; image_tokens: number; cached_tokens: number };
+  input_token_details: {
+    text_tokens: number;
+    audio_tokens: number;
+    image_tokens: number;
+    cached_tokens: number;
+  };
   output_token_details: { text_tokens: number; audio_tokens: number };
 }
 

@@ -20,11 +20,13 @@ const names: Readonly<Record<Speaker, string>> = { user: "You", reply: "Parley" 
 export class ConversationView {
   readonly #list: HTMLElement;
   readonly #hint: HTMLElement;
+  readonly #scroller: HTMLElement;
   readonly #turns = new Map<string, { shown: ShownTurn; element: HTMLElement }>();
 
-  constructor(list: HTMLElement, hint: HTMLElement) {
-    this.#list = list;
-    this.#hint = hint;
+  constructor(parts: { list: HTMLElement; hint: HTMLElement; scroller: HTMLElement }) {
+    this.#list = parts.list;
+    this.#hint = parts.hint;
+    this.#scroller = parts.scroller;
   }
 
   /** Everything shown, oldest first. */
@@ -54,7 +56,7 @@ export class ConversationView {
     element.querySelector(".note")!.textContent = turn.interrupted ? "interrupted" : "";
     // Screen readers wait for the whole sentence.
     element.setAttribute("aria-busy", String(!turn.final));
-    if (following) this.#list.parentElement!.scrollTop = this.#list.parentElement!.scrollHeight;
+    if (following) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   /** Draws a line: what follows knows nothing of what stands above. */
@@ -86,7 +88,7 @@ export class ConversationView {
   }
 
   #isAtEnd(): boolean {
-    const { scrollTop, clientHeight, scrollHeight } = this.#list.parentElement!;
+    const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
     return scrollHeight - scrollTop - clientHeight < followPx;
   }
 }

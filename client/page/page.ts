@@ -52,7 +52,11 @@ const problem = find("problem");
 const figures = find("figures");
 const keyForm = find<HTMLFormElement>("key-form");
 const keyInput = find<HTMLInputElement>("key");
-const view = new ConversationView(find("turns"), find("hint"));
+const view = new ConversationView({
+  list: find("turns"),
+  hint: find("hint"),
+  scroller: find("conversation"),
+});
 const errors: string[] = [];
 const reports: TurnEvent[] = [];
 let call: VoiceCall | null = null;

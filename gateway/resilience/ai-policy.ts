@@ -38,11 +38,15 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
   function hand(text: string, out: AiChainEvent[], all: boolean): void {
     const whole = held + text;
     const cut = all || held.length > heldCharsMax ? whole.length : wordsEnd(whole);
-    held = whole.slice(cut);
-    if (cut === 0) return;
     const delta = whole.slice(0, cut);
+    if (delta.trim() === "") {
+      // Spaces go out with the word after them: a link that gives nothing else leaves no trace.
+      held = all ? "" : whole;
+      return;
+    }
+    held = whole.slice(cut);
     said += delta;
-    if (delta.trim() !== "") useful = true;
+    useful = true;
     out.push({ type: "text", delta });
   }
 

@@ -15,7 +15,7 @@ export interface StageReport {
   durationMs: number;
 }
 
-/** Attempts that are listed one by one; more of the same kind are not. */
+/** Kinds of attempts (stage, provider, outcome) that are listed, each once: a reply has a TTS call for every piece. */
 export const attemptsMax = 64;
 
 export interface ReplyLine {
@@ -45,10 +45,10 @@ export function openReplyLine(clock: Clock, opened: Ledger, onStage: (report: St
   const attempts: ReplyAttempt[] = [];
 
   function list(attempt: ReplyAttempt): void {
-    const last = attempts.at(-1);
-    const same =
-      last?.stage === attempt.stage && last.provider === attempt.provider && last.outcome === attempt.outcome;
-    if (!same && attempts.length < attemptsMax) attempts.push(attempt);
+    const { stage, provider, outcome } = attempt;
+    const same = (other: ReplyAttempt) =>
+      other.stage === stage && other.provider === provider && other.outcome === outcome;
+    if (attempts.length < attemptsMax && !attempts.some(same)) attempts.push(attempt);
   }
   function spend(span: Span, provider?: string): void {
     ledger = advance(ledger, span, clock.nowMs(), provider);

@@ -154,7 +154,7 @@ class Reply {
     await this.#answer(passages);
     this.#fault = (await this.#speech?.finish()) ?? this.#fault;
     if (this.#signal.aborted) return { outcome: "cancelled" };
-    const said = this.#speech !== null || (this.#request.modality === "text" && this.#textChars > 0);
+    const said = this.#speech !== null || (this.#request.modality === "text" && this.#firstTextAtMs !== null);
     const before = this.#request.spokenPrefix.trim() !== "";
     if (!said && this.#toolCalls === 0 && !before && this.#incomplete === null) this.#fault ??= nothingToSay;
     if (this.#fault !== null) {
@@ -224,9 +224,10 @@ class Reply {
   }
 
   #write(delta: string, provider: string, cut: (delta: string) => string[], call: Scope): void {
-    if (delta === "") return;
+    // Spaces before the first word say nothing.
+    if (this.#firstTextAtMs === null && delta.trim() === "") return;
     this.#textChars += delta.length;
-    if (this.#firstTextAtMs === null && delta.trim() !== "") {
+    if (this.#firstTextAtMs === null) {
       this.#firstTextAtMs = this.#options.clock.nowMs();
       this.#line.spend("ai", provider);
       this.#waitsFor = "sentence";

@@ -133,12 +133,11 @@ export function createSentenceCutter(limits: SentenceLimits = sentenceLimits): S
   return {
     push(delta) {
       pieces = [];
-      for (const char of highSurrogate + delta) {
-        const code = char.charCodeAt(0);
-        highSurrogate = "";
-        if (char.length === 1 && code >= 0xd800 && code < 0xdc00) highSurrogate = char;
-        else take(char);
-      }
+      const text = highSurrogate + delta;
+      const last = text.charCodeAt(text.length - 1);
+      // Half of a character: the other half comes with the next delta.
+      highSurrogate = last >= 0xd800 && last < 0xdc00 ? text.slice(-1) : "";
+      for (const char of highSurrogate === "" ? text : text.slice(0, -1)) take(char);
       return pieces;
     },
     flush() {

@@ -1,7 +1,7 @@
 /** What of a model's text can be spoken: Markdown's marks and pictures go, the words stay. */
 
 const letterOrDigit = /[\p{L}\p{N}]/u;
-const needsWork = /[^\p{L}\p{N} ,.!?'’:;-]|\s\s|^[\s-]|\s$/u;
+const needsWork = /[^\p{L}\p{N} ,.!?'’:;-]|\s\s|^[\s-]|\s$|([!?.,])\1{3}/u;
 
 /** True if `text` holds anything to pronounce: a letter or a digit. */
 export function isSpeakable(text: string): boolean {
@@ -29,6 +29,7 @@ export function speakable(text: string): string {
       .replace(/^[ \t]*[-*+•‣◦][ \t]+(?:\[[ xX]\][ \t]+)?/gm, "")
       .replace(/^[ \t]*(?:[-*_=][ \t]*){3,}$/gm, " ")
       .replace(/^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t:-]*$/gm, " ")
+      .replace(/[ \t]*\|[ \t]*$/gm, " ")
       .replace(/[ \t]*\|[ \t]*/g, ", "),
   );
   return isSpeakable(plain) ? plain : tidy(text.replace(/[^\p{L}\p{N}\p{M}\s]/gu, " "));

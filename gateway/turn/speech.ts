@@ -22,7 +22,7 @@ export interface SpeechLimits {
 }
 
 export interface Speech {
-  /** Index of the next piece. */
+  /** Once finished: the index after the last piece that was handed on. */
   readonly nextIndex: number;
   /** Adds a piece; its synthesis starts as soon as the playing allows. */
   say(text: string): void;
@@ -129,8 +129,11 @@ export function createSpeech(options: SpeechOptions): Speech {
     fault = piece.fault;
     for (const event of leading) emit(event);
     leading = [];
-    if (!piece.announced && fault === null) emit({ type: "piece", index: piece.index, text: piece.text });
-    if (piece.announced || fault === null) emit({ type: "pieceEnd", index: piece.index });
+    if (!piece.announced && fault === null) {
+      piece.announced = true;
+      emit({ type: "piece", index: piece.index, text: piece.text });
+    }
+    if (piece.announced) emit({ type: "pieceEnd", index: piece.index });
   }
   function isDone(): boolean {
     return fault !== null || options.signal.aborted || head === pieces.length;
@@ -227,7 +230,7 @@ export function createSpeech(options: SpeechOptions): Speech {
 
   return {
     get nextIndex() {
-      return firstIndex + pieces.length;
+      return firstIndex + pieces.filter(({ announced }) => announced).length;
     },
     say: (text) => add(text, []),
     play: (text, pcm) => add(text, [{ type: "audio", pcm }]),

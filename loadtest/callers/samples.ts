@@ -74,7 +74,8 @@ export function bytesOf(pcm: Int16Array): Buffer {
 
 /** Samples of little-endian bytes; copies, so any offset will do. An odd last byte is dropped. */
 export function samplesOf(bytes: Uint8Array): Int16Array {
-  const copy = bytes.slice(0, bytes.byteLength & ~1);
+  // Not `slice`: a Buffer's is a view, and may begin at an odd offset.
+  const copy = new Uint8Array(bytes.subarray(0, bytes.byteLength & ~1));
   return new Int16Array(copy.buffer, copy.byteOffset, copy.byteLength / 2);
 }
 

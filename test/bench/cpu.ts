@@ -1,9 +1,9 @@
 import { metronomeScript } from "../../loadtest/callers/script.ts";
 import { turnLatencyMs } from "../../loadtest/callers/turn-record.ts";
 import { scriptedEngines, startGateway } from "../support/gateway.ts";
+import { treeCpuMs } from "../support/process-tree.ts";
 import { sayFor } from "../support/speech.ts";
 import { complaintsOf, describeHealth, runCalls } from "./calls.ts";
-import { treeCpuMs } from "./process-tree.ts";
 import { type Bench, percentileRows } from "./report.ts";
 
 const sessions = 100;

@@ -3,18 +3,24 @@ import { politeScript } from "../../loadtest/callers/script.ts";
 import { turnLatencyMs } from "../../loadtest/callers/turn-record.ts";
 import type { TurnEvent } from "../../wire/extensions.ts";
 import { scriptedEngines, startGateway } from "../support/gateway.ts";
-import { sayFor } from "../support/speech.ts";
+import { sayUtterance } from "../support/speech.ts";
 import { complaintsOf, describeHealth, runCalls } from "./calls.ts";
 import { type Bench, percentile, percentileRows, type Row } from "./report.ts";
 
 const sessions = 10;
 const turnsPerSession = 20;
 const thinkMs = 400;
+/** Of the scripted reply's nine words: long enough to be a reply, short enough for 200 turns. */
+const replyWordMs = 120;
 const agreementMs = 10;
+/** Spoken to their natural end: speech cut off in the middle has its last sample where no voice ever has one. */
 const sayings = [
   "What is the weather like today?",
   "Please tell me about the spectral gate.",
   "How long does a turn take?",
+  "Where are the models kept?",
+  "Which of the two answers is right?",
+  "I would like to hear it again.",
 ];
 
 /** What one gateway stage had of each turn's critical path; 0 where the path didn't wait for it. */
@@ -33,8 +39,8 @@ export const bench: Bench = {
   description:
     "10 sessions x 20 turns, scripted engines: infrastructure latency, its stages, inside against outside",
   async run() {
-    const utterances = await Promise.all(sayings.map((text, index) => sayFor(text, 1500 + 170 * index)));
-    const gateway = await startGateway({ env: { ...scriptedEngines } });
+    const utterances = await Promise.all(sayings.map((text) => sayUtterance(text)));
+    const gateway = await startGateway({ env: { ...scriptedEngines }, script: { wordMs: replyWordMs } });
     try {
       const plans = Array.from({ length: sessions }, (_, session) => {
         const lines = Array.from(

@@ -1,6 +1,11 @@
 import { type RunningGateway, scriptedEngines, startGateway } from "../support/gateway.ts";
+import {
+  gatewayPids,
+  inspectableEnvironment,
+  type MemoryReading,
+  ProcessInspector,
+} from "../support/inspector.ts";
 import { RealtimeClient } from "../support/realtime-client.ts";
-import { gatewayPids, inspectableEnvironment, type MemoryReading, ProcessInspector } from "./inspector.ts";
 import type { Bench } from "./report.ts";
 
 const sessions = 500;
@@ -45,9 +50,10 @@ async function closeSessions(gateway: RunningGateway, clients: readonly Realtime
 
 async function liveSessions(gateway: RunningGateway): Promise<number> {
   const text = await (await fetch(`${gateway.url}metrics`)).text();
-  const line = /^parley_sessions(?:_live)?(?:\{[^}]*\})? (\d+)/m.exec(text);
-  if (line === null) throw new Error("/metrics does not count live sessions");
-  return Number(line[1]);
+  if (!text.includes("# TYPE parley_sessions gauge"))
+    throw new Error("/metrics does not count live sessions");
+  const lines = text.matchAll(/^parley_sessions(?:\{[^}]*\})? (\d+)$/gm);
+  return [...lines].reduce((sum, line) => sum + Number(line[1]), 0);
 }
 
 function keptBytes(reading: MemoryReading): number {
@@ -69,7 +75,7 @@ export const bench: Bench = {
   description: "500 open sessions: memory of each, and what stays after they closed",
   async run() {
     const gateway = await startGateway({
-      env: { ...scriptedEngines, ...inspectableEnvironment, PARLEY_MAX_SESSIONS: "600" },
+      env: { ...scriptedEngines, ...(await inspectableEnvironment()), PARLEY_MAX_SESSIONS: "600" },
     });
     try {
       const pids = gatewayPids(gateway);

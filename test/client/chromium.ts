@@ -39,7 +39,8 @@ export function findChromium(): string | null {
  */
 export function mustSkipChromium(): boolean {
   if (findChromium() !== null) return false;
-  if (process.env.REQUIRE_CHROMIUM === "1") throw new Error("REQUIRE_CHROMIUM=1, but there is no Chromium on PATH");
+  if (process.env.REQUIRE_CHROMIUM === "1")
+    throw new Error("REQUIRE_CHROMIUM=1, but there is no Chromium on PATH");
   console.warn("SKIPPED: no Chromium on PATH, so the page was not tested in a browser");
   return true;
 }
@@ -58,6 +59,8 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
+/** A name of this machine that browsers don't take for this machine. */
+export const foreignHost = "parley.test";
 const microphoneRateHz = 48_000;
 
 /** Starts Chromium with a fake microphone. */
@@ -74,6 +77,7 @@ export async function startBrowser(options: BrowserOptions): Promise<TestBrowser
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    `--host-resolver-rules=MAP ${foreignHost} 127.0.0.1`,
   ];
   if (options.allowMicrophone === false) args.push("--deny-permission-prompts");
   else args.push("--use-fake-ui-for-media-stream");
@@ -100,7 +104,8 @@ export async function readRecording(page: Page): Promise<Int16Array> {
     const pcm = window.parley.recording();
     const bytes = new Uint8Array(pcm.buffer);
     let binary = "";
-    for (let i = 0; i < bytes.length; i += 0x8000) binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+    for (let i = 0; i < bytes.length; i += 0x8000)
+      binary += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
     return btoa(binary);
   });
   const bytes = Uint8Array.from(Buffer.from(base64, "base64"));
@@ -118,6 +123,8 @@ export async function findAccessibilityFaults(page: Page): Promise<string[]> {
       axe: { run(): Promise<{ violations: { id: string; help: string; nodes: { html: string }[] }[] }> };
     };
     const { violations } = await axe.run();
-    return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" | ")}`);
+    return violations.map(
+      ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" | ")}`,
+    );
   });
 }

@@ -57,7 +57,9 @@ export class FakePeer {
   }
 
   sendAudio(pcm: Int16Array, mediaTimeMs: number): void {
-    this.#socket.send(encodeFrame(this.#frames, mediaTimeMs, new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)));
+    this.#socket.send(
+      encodeFrame(this.#frames, mediaTimeMs, new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)),
+    );
     this.#frames++;
   }
 
@@ -128,7 +130,9 @@ export interface FakeGateway {
 }
 
 /** @param page - served at its paths under the real policy */
-export async function startFakeGateway(page: ReadonlyMap<string, PageAsset> = new Map()): Promise<FakeGateway> {
+export async function startFakeGateway(
+  page: ReadonlyMap<string, PageAsset> = new Map(),
+): Promise<FakeGateway> {
   const server = createServer();
   const sockets = new WebSocketServer({
     noServer: true,
@@ -145,19 +149,26 @@ export async function startFakeGateway(page: ReadonlyMap<string, PageAsset> = ne
     },
     stop: async () => {
       for (const socket of sockets.clients) socket.terminate();
+      const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await closed;
     },
   };
   serveHttp(server, page, gateway);
   server.on("upgrade", (request, socket: Duplex, head) => {
     if (gateway.refusal !== null) {
-      socket.end(`HTTP/1.1 ${gateway.refusal.status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      socket.end(
+        `HTTP/1.1 ${gateway.refusal.status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+      );
       return;
     }
     sockets.handleUpgrade(request, socket, head, (accepted) => {
       const url = new URL(request.url!, gateway.url);
-      const peer = new FakePeer(accepted, url, (request.headers["sec-websocket-protocol"] ?? "").split(/,\s*/));
+      const peer = new FakePeer(
+        accepted,
+        url,
+        (request.headers["sec-websocket-protocol"] ?? "").split(/,\s*/),
+      );
       const waiter = waiting.shift();
       if (waiter) waiter(peer);
       else peers.push(peer);
@@ -177,9 +188,12 @@ function serveHttp(server: Server, page: ReadonlyMap<string, PageAsset>, gateway
       response.writeHead(200, { ...headers, "content-type": asset.contentType }).end(asset.body);
       return;
     }
-    const refusal = pathname === "/v1/realtime" ? (gateway.refusal ?? { status: 426, code: "upgrade_required" }) : null;
+    const refusal =
+      pathname === "/v1/realtime" ? (gateway.refusal ?? { status: 426, code: "upgrade_required" }) : null;
     const { status, code } = refusal ?? { status: 404, code: "not_found" };
     response.writeHead(status, { ...headers, "content-type": "application/json" });
-    response.end(JSON.stringify({ error: { type: "invalid_request_error", code, message: code, param: null } }));
+    response.end(
+      JSON.stringify({ error: { type: "invalid_request_error", code, message: code, param: null } }),
+    );
   });
 }

@@ -82,6 +82,7 @@ describe("PlaybackQueue", () => {
       { itemId: "a", contentIndex: 0, playedMs: 55, cut: true },
       { itemId: "b", contentIndex: 0, playedMs: 0, cut: true },
     ]);
+    play(queue, 5);
     queue.push(chunk("c", 3));
     queue.finish("c");
     queue.push(chunk("d", 100));
@@ -152,7 +153,13 @@ describe("PlaybackQueue", () => {
         queue.finish("a");
         const end = play(queue, pushedMs + 10);
         expect(sounding + end.sounding).toBe(pushedMs * 24);
-        if (pushedMs > 0) expect(end.events).toContainEqual({ type: "finished", itemId: "a", contentIndex: 0, playedMs: pushedMs });
+        if (pushedMs > 0)
+          expect(end.events).toContainEqual({
+            type: "finished",
+            itemId: "a",
+            contentIndex: 0,
+            playedMs: pushedMs,
+          });
       }),
     );
   });

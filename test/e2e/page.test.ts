@@ -26,7 +26,8 @@ async function waitForTurn(page: Page): Promise<ReplyShown> {
   await page.waitForFunction(
     () => {
       const turns = window.parley.turns.filter((turn) => turn.final);
-      const answered = turns.some((turn) => turn.speaker === "reply") && turns.some((turn) => turn.speaker === "user");
+      const answered =
+        turns.some((turn) => turn.speaker === "reply") && turns.some((turn) => turn.speaker === "user");
       return answered && window.parley.state === "listening";
     },
     undefined,

@@ -1,6 +1,6 @@
 /** Starts real gateways as processes of their own, the way a user does, and stops them for certain. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,11 +12,14 @@ export const repositoryRoot: string = fileURLToPath(new URL("../../", import.met
 const readyLine = /Parley is at (https?:\/\/[^\s/]+:(\d+)\/)/;
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 15_000;
+const scriptName = "script.json";
 const maxLogBytes = 4 * 1024 * 1024;
 
 export interface StartOptions {
   /** Settings (PARLEY_…) beside the defaults for tests: any free port, embedded engines. */
   env?: Record<string, string>;
+  /** What the engine `scripted` hears, answers and plays (the content of PARLEY_SCRIPT's file). */
+  script?: Record<string, unknown>;
   /** Serves https and wss with it. */
   tls?: Certificate;
   /** Another checkout than this one. */
@@ -49,6 +52,7 @@ export interface RunningGateway {
 export async function startGateway(options: StartOptions = {}): Promise<RunningGateway> {
   const root = options.root ?? repositoryRoot;
   const home = await mkdtemp(join(tmpdir(), "parley-test-"));
+  if (options.script) await writeFile(join(home, scriptName), JSON.stringify(options.script));
   const startedAtMs = performance.now();
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), "gateway/main.ts"], {
     cwd: root,
@@ -100,6 +104,7 @@ function gatewayEnvironment(options: StartOptions, home: string): NodeJS.Process
     PARLEY_DATA_DIR: home,
     PARLEY_PROCESSES: "1",
     ...(options.tls ? { PARLEY_TLS_CERT: options.tls.certFile, PARLEY_TLS_KEY: options.tls.keyFile } : {}),
+    ...(options.script ? { PARLEY_SCRIPT: join(home, scriptName) } : {}),
     ...options.env,
   };
 }

@@ -192,6 +192,13 @@ export class RealtimeClient {
     this.#cursor = position;
   }
 
+  /** Forgets what was received, for a client that stays long. */
+  forget(): void {
+    this.events.length = 0;
+    this.frames.length = 0;
+    this.#cursor = 0;
+  }
+
   /** All events of a type. */
   all(type: string): ServerEvent[] {
     return this.events.filter((event) => event.type === type);
@@ -203,7 +210,7 @@ export class RealtimeClient {
    */
   async probe(waitMs = defaultWaitMs): Promise<ServerEvent> {
     const eventId = `probe_${crypto.randomUUID()}`;
-    this.send({ type: "conversation.item.retrieve", event_id: eventId, item_id: "item_no_such" });
+    this.send({ type: "conversation.item.retrieve", event_id: eventId, item_id: eventId });
     const kept = this.#cursor;
     const answer = await this.next(
       (event) => event.type === "error" && event.error?.event_id === eventId,

@@ -22,6 +22,7 @@ export class GateStage {
   /** Sum over hops of gain in energy, for levels. */
   private ratioSum = 0;
   private ratioCount = 0;
+  private gainDb = 0;
 
   constructor(memory: AudioMemory, chain: SampleChain) {
     this.memory = memory;
@@ -73,12 +74,13 @@ export class GateStage {
     }
   }
 
-  /** Mean gain since the last call in dB, 0 when off. */
+  /** Mean gain in dB of the hops since the last call (the same as before if there were none), 0 when off. */
   takeGainDb(): number {
-    const gainDb = this.active && this.ratioCount > 0 ? 10 * Math.log10(this.ratioSum / this.ratioCount) : 0;
+    if (!this.active) return 0;
+    if (this.ratioCount > 0) this.gainDb = 10 * Math.log10(this.ratioSum / this.ratioCount);
     this.ratioSum = 0;
     this.ratioCount = 0;
-    return gainDb;
+    return this.gainDb;
   }
 
   /** The gate's noise floor in dBFS; null when off. */

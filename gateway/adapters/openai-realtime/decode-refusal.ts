@@ -79,7 +79,8 @@ function refusalFromUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, raw: 
   const param = paramOf(path);
   const value = valueAt(raw, path);
   const discriminated = issue as { options?: readonly unknown[] };
-  if (issue.errors.length === 0 && discriminated.options) return notOneOf(param, value, discriminated.options);
+  if (issue.errors.length === 0 && discriminated.options)
+    return notOneOf(param, value, discriminated.options);
   const firsts = issue.errors
     .filter((branch) => branch.length > 0)
     .sort((a, b) => a.length - b.length)

@@ -4,9 +4,10 @@
  *
  * @see docs/protocol.md
  */
+
+import { encodeFrameInto, frameHeaderBytes, writeFrameSequence } from "../../../wire/binary-frames.ts";
 import type { ServerEvent } from "../../../wire/events.ts";
 import type { ExtensionServerEvent, Extensions, ResumeGrant, TurnSpan } from "../../../wire/extensions.ts";
-import { encodeFrame, writeFrameSequence } from "../../../wire/binary-frames.ts";
 import type { Output, ReplyAudio } from "../../session/domain.ts";
 import { ledgerTotals, spanOwners } from "../../turn/ledger.ts";
 import { contentPartToWire, itemToWire, responseToWire } from "./encode-items.ts";
@@ -69,7 +70,9 @@ export function encodeHostEvent(state: EncoderState, event: HostEvent): EncodedT
  */
 export function encodeAudio(state: EncoderState, audio: ReplyAudio): EncodedAudio {
   if (state.extensions.binaryAudio) {
-    const message = encodeFrame(state.nextFrame, audio.fromMs, audio.bytes);
+    // From Node's pool: a fresh typed array costs more than everything else here together.
+    const message = Buffer.allocUnsafe(frameHeaderBytes + audio.bytes.length);
+    encodeFrameInto(message, state.nextFrame, audio.fromMs, audio.bytes);
     // The count wraps like the header's field.
     return { state: { ...state, nextFrame: (state.nextFrame + 1) >>> 0 }, message };
   }
@@ -88,7 +91,10 @@ export function isTransient(output: Output): boolean {
 }
 
 /** The message with its number, for clients that asked for resume. A frame is numbered in place. */
-export function withSequence<Message extends string | Uint8Array>(message: Message, sequence: number): Message {
+export function withSequence<Message extends string | Uint8Array>(
+  message: Message,
+  sequence: number,
+): Message {
   if (typeof message === "string") return `${message.slice(0, -1)},"seq":${sequence}}` as Message;
   writeFrameSequence(message, sequence >>> 0);
   return message;
@@ -124,7 +130,12 @@ function bodyOf(state: EncoderState, output: Output): ServerEventBody | null {
       return {
         type: "rate_limits.updated",
         rate_limits: output.limits.map(({ name, limit, remaining, resetSeconds }) => {
-          return { name, limit: Math.round(limit), remaining: Math.round(remaining), reset_seconds: resetSeconds };
+          return {
+            name,
+            limit: Math.round(limit),
+            remaining: Math.round(remaining),
+            reset_seconds: resetSeconds,
+          };
         }),
       };
     case "duck":
@@ -171,7 +182,11 @@ function inputBody(output: InputOutput): ServerEventBody {
   const item_id = output.itemId;
   switch (output.type) {
     case "speechStarted":
-      return { type: "input_audio_buffer.speech_started", item_id, audio_start_ms: wholeMs(output.audioStartMs) };
+      return {
+        type: "input_audio_buffer.speech_started",
+        item_id,
+        audio_start_ms: wholeMs(output.audioStartMs),
+      };
     case "speechStopped":
       return { type: "input_audio_buffer.speech_stopped", item_id, audio_end_ms: wholeMs(output.audioEndMs) };
     case "inputCommitted":

@@ -175,7 +175,12 @@ function turnDetectionFromWire(detection: TurnDetectionSettings): TurnDetection 
   const createResponse = detection.create_response ?? true;
   const interruptResponse = detection.interrupt_response ?? true;
   if (detection.type === "semantic_vad") {
-    return { type: "semantic_vad", eagerness: detection.eagerness ?? "auto", createResponse, interruptResponse };
+    return {
+      type: "semantic_vad",
+      eagerness: detection.eagerness ?? "auto",
+      createResponse,
+      interruptResponse,
+    };
   }
   return {
     type: "server_vad",

@@ -1,5 +1,11 @@
 /** One of every output that a session can have, and the session that has them. */
-import type { Item, Output, ReplyAudio, ResponseView, SessionConfig } from "../../../gateway/session/domain.ts";
+import type {
+  Item,
+  Output,
+  ReplyAudio,
+  ResponseView,
+  SessionConfig,
+} from "../../../gateway/session/domain.ts";
 
 export const config: SessionConfig = {
   model: "parley-embedded",
@@ -128,7 +134,11 @@ export const outputs: Output[] = [
       maxOutputTokens: 300,
       echoed: {
         tracing: { workflow_name: "booking", group_id: "g", metadata: { a: 1 } },
-        truncation: { type: "retention_ratio", retention_ratio: 0.8, token_limits: { post_instructions: 100 } },
+        truncation: {
+          type: "retention_ratio",
+          retention_ratio: 0.8,
+          token_limits: { post_instructions: 100 },
+        },
         include: ["item.input_audio_transcription.logprobs"],
         reasoning: { effort: "low" },
         parallel_tool_calls: true,
@@ -152,7 +162,14 @@ export const outputs: Output[] = [
     param: "session.type",
     clientEventId: "e1",
   },
-  { type: "error", kind: "server_error", code: "internal_error", message: "…", param: null, clientEventId: null },
+  {
+    type: "error",
+    kind: "server_error",
+    code: "internal_error",
+    message: "…",
+    param: null,
+    clientEventId: null,
+  },
   { type: "speechStarted", itemId: "item_u1", audioStartMs: 1000.4 },
   { type: "speechStopped", itemId: "item_u1", audioEndMs: 2500.6 },
   { type: "inputCommitted", itemId: "item_u1", previousItemId: null },
@@ -162,7 +179,11 @@ export const outputs: Output[] = [
   { type: "itemAdded", item: userItem, previousItemId: null },
   { type: "itemAdded", item: { ...assistantItem, parts: [] }, previousItemId: "item_u1" },
   { type: "itemAdded", item: systemItem, previousItemId: null },
-  { type: "itemAdded", item: { ...callItem, status: "in_progress", arguments: "" }, previousItemId: "item_a1" },
+  {
+    type: "itemAdded",
+    item: { ...callItem, status: "in_progress", arguments: "" },
+    previousItemId: "item_a1",
+  },
   { type: "itemDone", item: callOutputItem, previousItemId: "item_f1" },
   { type: "itemDone", item: { ...assistantItem, status: "incomplete" }, previousItemId: "item_u1" },
   { type: "itemRetrieved", item: userItem },
@@ -170,7 +191,13 @@ export const outputs: Output[] = [
   { type: "itemDeleted", itemId: "item_u1" },
   { type: "itemTruncated", itemId: "item_a1", contentIndex: 0, audioEndMs: 730.5 },
   { type: "transcriptionDelta", itemId: "item_u1", contentIndex: 0, delta: "Two" },
-  { type: "transcriptionCompleted", itemId: "item_u1", contentIndex: 0, transcript: "Two, please.", audioMs: 1520 },
+  {
+    type: "transcriptionCompleted",
+    itemId: "item_u1",
+    contentIndex: 0,
+    transcript: "Two, please.",
+    audioMs: 1520,
+  },
   {
     type: "transcriptionFailed",
     itemId: "item_u1",
@@ -180,10 +207,20 @@ export const outputs: Output[] = [
   },
   {
     type: "responseCreated",
-    response: { ...response, status: "in_progress", output: [], usage: null, maxOutputTokens: null, metadata: null },
+    response: {
+      ...response,
+      status: "in_progress",
+      output: [],
+      usage: null,
+      maxOutputTokens: null,
+      metadata: null,
+    },
   },
   { type: "responseDone", response },
-  { type: "responseDone", response: { ...response, status: "cancelled", reason: "turn_detected", usage: {} } },
+  {
+    type: "responseDone",
+    response: { ...response, status: "cancelled", reason: "turn_detected", usage: {} },
+  },
   { type: "responseDone", response: { ...response, status: "cancelled", reason: "client_cancelled" } },
   { type: "responseDone", response: { ...response, status: "incomplete", reason: "max_output_tokens" } },
   {
@@ -200,7 +237,12 @@ export const outputs: Output[] = [
   },
   { type: "outputItemAdded", responseId: "resp_1", outputIndex: 0, item: { ...assistantItem, parts: [] } },
   { type: "outputItemDone", responseId: "resp_1", outputIndex: 1, item: callItem },
-  { type: "outputItemDone", responseId: "resp_1", outputIndex: 0, item: { ...assistantItem, status: "completed" } },
+  {
+    type: "outputItemDone",
+    responseId: "resp_1",
+    outputIndex: 0,
+    item: { ...assistantItem, status: "completed" },
+  },
   { type: "partAdded", ...at, part: { type: "output_audio", transcript: "" } },
   { type: "partAdded", ...at, part: { type: "output_text", text: "" } },
   { type: "partDone", ...at, part: { type: "output_audio", transcript: "A table for two." } },

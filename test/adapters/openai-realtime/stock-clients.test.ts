@@ -127,13 +127,19 @@ describe("we read what @openai/agents-realtime sends", () => {
   });
 
   it.each([
-    [{ audio: { input: { turnDetection: null, transcription: null } } }, { turnDetection: null, transcription: null }],
+    [
+      { audio: { input: { turnDetection: null, transcription: null } } },
+      { turnDetection: null, transcription: null },
+    ],
     [
       { audio: { input: { turnDetection: { type: "server_vad" as const, silenceDurationMs: 700 } } } },
       { turnDetection: { type: "server_vad", silenceDurationMs: 700, thresholdRatio: 0.5 } },
     ],
     [{ audio: { input: { format: "g711_ulaw" as const } } }, { format: { type: "audio/pcmu" } }],
-    [{ audio: { input: { noiseReduction: { type: "far_field" as const } } } }, { noiseReduction: "far_field" }],
+    [
+      { audio: { input: { noiseReduction: { type: "far_field" as const } } } },
+      { noiseReduction: "far_field" },
+    ],
   ])("session settings %j", (config, input) => {
     expect(session(config)).toMatchObject({ command: { type: "configure", patch: { input } } });
   });
@@ -153,7 +159,14 @@ describe("we read what @openai/agents-realtime sends", () => {
 
   it("messages, function call outputs and a history that is played back", () => {
     const client = new SocketlessClient({ model: "m", apiKey: "k" });
-    const toolCall = { type: "function_call", id: "f1", callId: "c1", name: "f", arguments: "{}", responseId: "r1" } as const;
+    const toolCall = {
+      type: "function_call",
+      id: "f1",
+      callId: "c1",
+      name: "f",
+      arguments: "{}",
+      responseId: "r1",
+    } as const;
     client.sendMessage("Hello", {});
     client.sendFunctionCallOutput(toolCall, "done");
     client.sendAudio(new ArrayBuffer(4), { commit: true });

@@ -69,7 +69,9 @@ type AsVendors<Value> = Value extends readonly (infer Element)[]
   : Value extends { type: "audio/pcm" }
     ? { type: "audio/pcm"; rate: 24000 }
     : Value extends object
-      ? { [Key in keyof Value as Value[Key] extends null ? never : Key]: AsVendors<Exclude<Value[Key], null>> }
+      ? {
+          [Key in keyof Value as Value[Key] extends null ? never : Key]: AsVendors<Exclude<Value[Key], null>>;
+        }
       : Value;
 
 type ProtocolEvents = Exclude<ServerEvent, ExtensionServerEvent>;

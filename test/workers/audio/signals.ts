@@ -47,7 +47,7 @@ export function makeNoise(kind: "white" | "pink", length: number, seed: number):
 
 let flite: ReturnType<typeof loadFlite> | null = null;
 
-/** A sentence at 16 kHz without the silence around it: its first and last 5 ms lie within 40 dB of its loudest. */
+/** A sentence at 16 kHz without the silence around it: its first and last 5 ms lie within 36 dB of its loudest. */
 export async function speak(text: string, voice: FliteVoice = "slt", gain = 0.5): Promise<Int16Array> {
   flite ??= loadFlite();
   const { pcm } = (await flite).speak(text, voice, { words: false });
@@ -56,7 +56,7 @@ export async function speak(text: string, voice: FliteVoice = "slt", gain = 0.5)
   for (let from = 0; from < pcm.length; from += size) {
     levels.push(meanSquare(pcm, from, Math.min(pcm.length, from + size)));
   }
-  const threshold = Math.max(...levels) * 1e-4;
+  const threshold = Math.max(...levels) * 10 ** -3.6;
   const first = levels.findIndex((level) => level >= threshold) * size;
   const last = Math.min(pcm.length, (levels.findLastIndex((level) => level >= threshold) + 1) * size);
   return pcm.slice(first, last).map((sample) => Math.round(sample * gain));

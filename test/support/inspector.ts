@@ -2,13 +2,34 @@
  * A process's memory, read from outside through Node's own inspector (woken by SIGUSR1), after a full collection.
  * The gateway needs nothing for it.
  */
+import { createServer } from "node:net";
 import { WebSocket } from "ws";
-import type { RunningGateway } from "../support/gateway.ts";
+import type { RunningGateway } from "./gateway.ts";
 import { readProcessTree } from "./process-tree.ts";
 
-/** Must be in the environment of the gateway, so that each process takes a free port. */
-export const inspectableEnvironment = { NODE_OPTIONS: "--inspect-port=0" } as const;
+/**
+ * Must be in the environment of the gateway: a free port for the inspectors. The supervisor takes it, the gateway
+ * process the next (Node's cluster counts up).
+ */
+export async function inspectableEnvironment(): Promise<{ NODE_OPTIONS: string }> {
+  for (let attempt = 0; attempt < portAttempts; attempt++) {
+    const port = firstPort + Math.floor(Math.random() * portRange);
+    if ((await isFree(port)) && (await isFree(port + 1))) return { NODE_OPTIONS: `--inspect-port=${port}` };
+  }
+  throw new Error("no free ports for the inspectors");
+}
 
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+const portAttempts = 20;
+const firstPort = 20_000;
+const portRange = 10_000;
 const answerWaitMs = 20_000;
 /** Finalisers run between collections; buffers of closed sockets need more than one. */
 const collections = 4;

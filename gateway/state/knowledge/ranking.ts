@@ -1,0 +1,150 @@
+/** How well passages fit a question: keywords and cosine, and one score out of both. */
+import { extractTerms, joinPairs } from "../../language/words.ts";
+import type { Entry, Shelf } from "./shelf.ts";
+import type { Spelling } from "./spelling.ts";
+
+/** A term of the question as the shelves know it. */
+interface QueryTerm {
+  /** The shelves' own spelling; null if no passage holds it. */
+  term: string | null;
+  /** 1 for the very word, less for one that only resembles it. */
+  weight: number;
+  idf: number;
+}
+
+/** What speaks for a passage. */
+export interface Evidence {
+  /** Of the question's vector to the passage's (the better of passage and its heading); null while there is none. */
+  cosine: number | null;
+  /** Share of the question's content, by rarity, that the passage holds; 0 to 1. */
+  coverage: number;
+  /** BM25 over what it could be at best, 0 to 1. */
+  keywordRatio: number;
+}
+
+export interface Ranked extends Evidence {
+  entry: Entry;
+  score: number;
+}
+
+const k1 = 1.2;
+const b = 0.5;
+/** A word one letter off counts this much. */
+const similarWeight = 0.8;
+/** Terms of a question that are looked at. */
+export const queryTermsMax = 32;
+
+/** What is looked for. */
+export interface RankedQuery {
+  text: string;
+  spelling: Spelling;
+  /** Of length 1; null: keywords alone. */
+  vector: Float32Array | null;
+}
+
+/**
+ * Ranks the passages of all shelves.
+ *
+ * @returns the best `k`, best first; passages without any evidence are left out
+ */
+export function rankPassages(shelves: readonly Shelf[], { text, spelling, vector }: RankedQuery, k: number): Ranked[] {
+  const terms = readQuery(shelves, text, spelling);
+  const keywords = scoreKeywords(shelves, terms);
+  const best: Ranked[] = [];
+  for (const shelf of shelves) {
+    for (const entry of shelf.entries.values()) {
+      const found = keywords.get(entry);
+      const cosine = vector === null ? null : bestCosine(entry, vector);
+      if (found === undefined && (cosine === null || cosine <= 0)) continue;
+      const evidence = { cosine, coverage: found?.coverage ?? 0, keywordRatio: found?.keywordRatio ?? 0 };
+      insertRanked(best, { entry, ...evidence, score: scoreEvidence(evidence) }, k);
+    }
+  }
+  return best;
+}
+
+/**
+ * Chance that the passage answers the question, as far as the evidence tells. The weights come from a logistic fit over
+ * questions about the project's own documents and questions about anything else.
+ *
+ * @see docs/decisions/0012-knows-or-does-not.md
+ */
+export function scoreEvidence({ cosine, coverage, keywordRatio }: Evidence): number {
+  const logit =
+    cosine === null
+      ? -5.2 + 5.2 * coverage + 4.2 * keywordRatio
+      : -5.4 + 9.2 * cosine + 2.2 * coverage + 1.2 * keywordRatio;
+  return 1 / (1 + Math.exp(-logit));
+}
+
+function insertRanked(best: Ranked[], candidate: Ranked, k: number): void {
+  if (best.length >= k && candidate.score <= (best.at(-1)?.score ?? 0)) return;
+  let at = best.length;
+  while (at > 0 && (best[at - 1]?.score ?? 0) < candidate.score) at--;
+  best.splice(at, 0, candidate);
+  if (best.length > k) best.pop();
+}
+
+function bestCosine(entry: Entry, vector: Float32Array): number | null {
+  const full = entry.vector === null ? null : dot(entry.vector, vector);
+  const question = entry.questionVector === null ? null : dot(entry.questionVector, vector);
+  if (full === null) return question;
+  return question === null ? full : Math.max(full, question);
+}
+
+function dot(left: Float32Array, right: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < left.length; i++) sum += (left[i] ?? 0) * (right[i] ?? 0);
+  return sum;
+}
+
+function readQuery(shelves: readonly Shelf[], query: string, spelling: Spelling): QueryTerm[] {
+  const total = shelves.reduce((sum, shelf) => sum + shelf.entries.size, 0);
+  const frequency = (term: string) => shelves.reduce((sum, shelf) => sum + (shelf.postings(term)?.size ?? 0), 0);
+  const idfOf = (count: number) => Math.log(1 + (total - count + 0.5) / (count + 0.5));
+  const known = new Map<string, QueryTerm>();
+  const unknown: string[] = [];
+  for (const term of new Set(extractTerms(query))) {
+    if (known.size + unknown.length >= queryTermsMax) break;
+    const count = frequency(term);
+    if (count > 0) known.set(term, { term, weight: 1, idf: idfOf(count) });
+    else unknown.push(term);
+  }
+  const joined = joinPairs(query).filter((term) => !known.has(term));
+  for (const term of joined.slice(0, queryTermsMax)) {
+    const count = frequency(term);
+    if (count === 0) continue;
+    known.set(term, { term, weight: 1, idf: idfOf(count) });
+    // Its halves were heard as words of their own and are no loss.
+    for (const half of [...unknown]) if (term.includes(half)) unknown.splice(unknown.indexOf(half), 1);
+  }
+  const terms = [...known.values()];
+  for (const term of unknown) {
+    const similar = spelling.terms.get(term) ?? null;
+    terms.push(
+      similar === null
+        ? { term: null, weight: 0, idf: idfOf(0) }
+        : { term: similar, weight: similarWeight, idf: idfOf(frequency(similar)) },
+    );
+  }
+  return terms;
+}
+
+function scoreKeywords(shelves: readonly Shelf[], terms: QueryTerm[]): Map<Entry, { coverage: number; keywordRatio: number }> {
+  const found = new Map<Entry, { coverage: number; keywordRatio: number }>();
+  const wanted = terms.reduce((sum, { idf }) => sum + idf, 0);
+  if (wanted === 0) return found;
+  for (const shelf of shelves) {
+    for (const { term, weight, idf } of terms) {
+      if (term === null) continue;
+      for (const [entry, count] of shelf.postings(term) ?? []) {
+        let sums = found.get(entry);
+        if (!sums) found.set(entry, (sums = { coverage: 0, keywordRatio: 0 }));
+        const saturation = count / (count + k1 * (1 - b + (b * entry.length) / shelf.averageLength));
+        sums.coverage += (weight * idf) / wanted;
+        sums.keywordRatio += (weight * idf * saturation) / wanted;
+      }
+    }
+  }
+  return found;
+}

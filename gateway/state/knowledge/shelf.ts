@@ -1,0 +1,114 @@
+/** One tenant's passages with their keyword index (BM25) and their vectors; in memory. */
+import { extractTerms, isStopWord, joinPairs, splitWords, stem } from "../../language/words.ts";
+import type { Chunk } from "./chunks.ts";
+
+/** A passage on its shelf. */
+export interface Entry extends Chunk {
+  id: string;
+  documentId: string;
+  /** Times that a term occurs, the heading's counted twice. */
+  terms: Map<string, number>;
+  /** Sum of `terms`. */
+  length: number;
+  /** Of heading and text, of length 1; null until it was made. */
+  vector: Float32Array | null;
+  /** Of the heading alone where it is a question; null until it was made or where there is none. */
+  questionVector: Float32Array | null;
+}
+
+/** How much more a word in a heading counts than one in the text. */
+const headingWeight = 2;
+
+/** The texts whose vectors `entry` wants: heading and text, and the heading alone if it asks something. */
+export function textsToEmbed(entry: Entry): { full: string; question: string | null } {
+  const { heading, text } = entry;
+  return {
+    full: heading === "" ? text : `${heading} ${text}`,
+    question: heading.endsWith("?") ? heading : null,
+  };
+}
+
+/** Passages and postings of one tenant. Not bounded itself: `createKnowledge` checks the limits before it adds. */
+export class Shelf {
+  readonly entries = new Map<string, Entry>();
+  readonly #postings = new Map<string, Map<Entry, number>>();
+  /** A term as it was first written. */
+  readonly #surfaces = new Map<string, string>();
+  #totalLength = 0;
+
+  get averageLength(): number {
+    return this.entries.size === 0 ? 1 : this.#totalLength / this.entries.size;
+  }
+
+  /** Every term that occurs on the shelf. */
+  get vocabulary(): Iterable<string> {
+    return this.#postings.keys();
+  }
+
+  /** A word that the term stands for, normalised. */
+  surface(term: string): string {
+    return this.#surfaces.get(term) ?? term;
+  }
+
+  /** Passages that hold the term, with how often. */
+  postings(term: string): ReadonlyMap<Entry, number> | undefined {
+    return this.#postings.get(term);
+  }
+
+  /** @returns the new entries, in order */
+  add(documentId: string, chunks: Chunk[]): Entry[] {
+    return chunks.map((chunk, index) => {
+      const terms = countTerms(chunk);
+      let length = 0;
+      for (const count of terms.values()) length += count;
+      const entry: Entry = {
+        ...chunk,
+        ...{ id: `${documentId}#${index}`, documentId, terms, length, vector: null, questionVector: null },
+      };
+      this.entries.set(entry.id, entry);
+      this.#totalLength += length;
+      for (const word of splitWords(`${chunk.heading} ${chunk.text}`)) {
+        if (!isStopWord(word) && !this.#surfaces.has(stem(word))) this.#surfaces.set(stem(word), word);
+      }
+      for (const [term, count] of terms) {
+        let list = this.#postings.get(term);
+        if (!list) this.#postings.set(term, (list = new Map()));
+        list.set(entry, count);
+      }
+      return entry;
+    });
+  }
+
+  /** @returns the entries that are gone */
+  remove(documentId: string): Set<Entry> {
+    const removed = new Set<Entry>();
+    for (const entry of this.entries.values()) {
+      if (entry.documentId !== documentId) continue;
+      removed.add(entry);
+      this.entries.delete(entry.id);
+      this.#totalLength -= entry.length;
+      for (const term of entry.terms.keys()) {
+        const list = this.#postings.get(term);
+        list?.delete(entry);
+        if (list?.size !== 0) continue;
+        this.#postings.delete(term);
+        this.#surfaces.delete(term);
+      }
+    }
+    return removed;
+  }
+}
+
+function countTerms({ heading, text }: Chunk): Map<string, number> {
+  const terms = new Map<string, number>();
+  const count = (from: string, weight: number) => {
+    for (const term of extractTerms(from)) terms.set(term, (terms.get(term) ?? 0) + weight);
+    // "barge-in" is heard as one word, too.
+    for (const [joined] of from.matchAll(/\p{L}+(?:-\p{L}+)+/gu)) {
+      for (const term of joinPairs(joined)) terms.set(term, (terms.get(term) ?? 0) + weight);
+    }
+  };
+  count(heading, headingWeight);
+  count(text, 1);
+  return terms;
+}
