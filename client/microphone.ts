@@ -1,6 +1,7 @@
 import { Emitter } from "./emitter.ts";
 import type { MicrophoneFrame } from "./frame-cutter.ts";
 import { ParleyError } from "./parley-error.ts";
+import { loadWorklet } from "./worklet-loader.ts";
 import type { MicrophoneProcessorOptions } from "./worklets/microphone-worklet.ts";
 
 export interface MicrophoneOptions {
@@ -56,7 +57,7 @@ export class Microphone extends Emitter<MicrophoneEvents> {
             ...this.#options.constraints,
           },
         }),
-        context.audioWorklet.addModule(this.#options.workletUrl),
+        loadWorklet(context, this.#options.workletUrl),
         context.resume(),
       ]);
       // Stopped while the browser was asking.

@@ -1,6 +1,7 @@
 import { Emitter } from "./emitter.ts";
 import { ParleyError } from "./parley-error.ts";
 import type { Flushed, Heard, ReplyAudio } from "./playback-queue.ts";
+import { loadWorklet } from "./worklet-loader.ts";
 import type { PlayerCommand, PlayerProcessorOptions, PlayerReport } from "./worklets/player-messages.ts";
 
 export interface PlayerOptions {
@@ -74,7 +75,7 @@ export class Player extends Emitter<PlayerEvents> {
       // At the replies' rate: the browser resamples to the device's.
       const context = new AudioContext({ latencyHint: "interactive", sampleRate: this.sampleRateHz });
       this.#context = context;
-      await Promise.all([context.audioWorklet.addModule(this.#options.workletUrl), context.resume()]);
+      await Promise.all([loadWorklet(context, this.#options.workletUrl), context.resume()]);
       if (this.#context !== context) throw new ParleyError("closed_by_caller");
       this.#connect(context);
     } catch (error) {

@@ -259,6 +259,22 @@ export const settings = {
     fallback: 1000,
     description: "Items that one conversation keeps.",
   }),
+  maxResponses: wholeNumber({
+    env: "PARLEY_MAX_RESPONSES",
+    unit: "at once a session",
+    min: 1,
+    max: 64,
+    fallback: 4,
+    description: "Responses in progress in one session, out-of-band ones included.",
+  }),
+  responsesPerMinute: wholeNumber({
+    env: "PARLEY_RESPONSES_PER_MINUTE",
+    unit: "a session",
+    min: 1,
+    max: 100_000,
+    fallback: 120,
+    description: "Responses that one session may ask for; a rested one may use them in a burst.",
+  }),
   voice: words({
     env: "PARLEY_VOICE",
     fallback: "slt",

@@ -49,8 +49,8 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
     maxSessionMs: config.maxSessionMs,
     limits: {
       maxItems: config.maxConversationItems,
-      maxResponses: 4,
-      responsesPerMinute: 120,
+      maxResponses: config.maxResponses,
+      responsesPerMinute: config.responsesPerMinute,
       maxTurnMs: config.maxTurnMs,
       bargeInMs: config.bargeInMs,
       duckMs: config.duckMs,
@@ -77,6 +77,7 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
   });
   return {
     ...{ open: endpoint.open, drain: endpoint.drain },
+    checkSession: (session) => endpoint.checkSession?.(session),
     get activeSessions() {
       return endpoint.activeSessions;
     },

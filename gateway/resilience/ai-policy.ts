@@ -8,12 +8,21 @@ import { createOverlapCutter } from "./overlap.ts";
 /** What an AI provider yields before its end. */
 export type AiChainEvent = AiEvent | { type: "incomplete"; reason: "max_output_tokens" };
 
-export const aiDeadlines: ChainDeadlines = { connectMs: 3000, usefulMs: 4000, stallMs: 4000, lastLinkRatio: 2 };
+export const aiDeadlines: ChainDeadlines = {
+  connectMs: 3000,
+  usefulMs: 4000,
+  stallMs: 4000,
+  lastLinkRatio: 2,
+};
 
 /** A run of characters without a gap is handed on in parts of this length at most (an address, a script without spaces). */
 const heldCharsMax = 64;
 
-const emptyAnswer: ProviderFault = { code: "provider_unavailable", message: "The answer was empty.", retryable: true };
+const emptyAnswer: ProviderFault = {
+  code: "provider_unavailable",
+  message: "The answer was empty.",
+  retryable: true,
+};
 
 /**
  * The AI stage's policy. A word is handed on when it is whole, so that a link that dies inside it leaves nothing

@@ -3,7 +3,14 @@
  * and nobody notices; after it, the next one goes on where the last stopped (the stage's policy knows how).
  */
 import type { Clock } from "../clock.ts";
-import type { Attempt, CallContext, EndEvent, Provider, ProviderFault, Usage } from "../providers/provider.ts";
+import type {
+  Attempt,
+  CallContext,
+  EndEvent,
+  Provider,
+  ProviderFault,
+  Usage,
+} from "../providers/provider.ts";
 import type { ChainDeadlines, ChainPolicy, Continuation } from "./continuation.ts";
 import type { Pull, Pulled } from "./pull.ts";
 import { openPull } from "./pull.ts";
@@ -19,7 +26,11 @@ export interface ChainOptions {
 /** How long an aborted link may take to its `end` before it is left to itself, in ms (the contract says 50). */
 export const drainMs = 100;
 
-const emptyChain: ProviderFault = { code: "provider_unavailable", message: "The chain has no provider.", retryable: false };
+const emptyChain: ProviderFault = {
+  code: "provider_unavailable",
+  message: "The chain has no provider.",
+  retryable: false,
+};
 
 /** One link at work on one call. */
 interface LinkRun<Event> {
@@ -176,7 +187,11 @@ function judge<Request, Event extends { type: string }>(
 ): LinkResult | null {
   if (pulled.kind === "aborted") return cancelled;
   if (pulled.kind === "overdue") {
-    const fault: ProviderFault = { code: "provider_timeout", message: "No useful output in time.", retryable: true };
+    const fault: ProviderFault = {
+      code: "provider_timeout",
+      message: "No useful output in time.",
+      retryable: true,
+    };
     return { outcome: "failed", fault, overdueMs: Math.max(0, context.clock.nowMs() - pulled.dueAtMs) };
   }
   let fault: ProviderFault | null;
@@ -192,7 +207,12 @@ function judge<Request, Event extends { type: string }>(
       fault = call.complete(out);
       if (fault === null) return { outcome: "completed" };
     } else if (context.signal.aborted) return cancelled;
-    else fault = end.error ?? { code: "provider_unavailable", message: "The call was given up.", retryable: true };
+    else
+      fault = end.error ?? {
+        code: "provider_unavailable",
+        message: "The call was given up.",
+        retryable: true,
+      };
   }
   return { outcome: "failed", fault, overdueMs: 0 };
 }

@@ -66,7 +66,9 @@ export function createOverlapCutter(said: string): OverlapCutter {
     state = "passing";
     if (/\s$/u.test(said)) return trimmed;
     if (trimmed !== text) return text;
-    const glued = /^[\p{P}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text) || /[-–—(\p{Script=Han}]$/u.test(said);
+    const glued =
+      /^[\p{P}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(text) ||
+      /[-–—(\p{Script=Han}]$/u.test(said);
     return glued ? text : ` ${text}`;
   }
 

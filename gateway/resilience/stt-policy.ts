@@ -4,9 +4,18 @@ import type { AudioPiece, AudioRange, ProviderFault, SttEvent, SttRequest } from
 import type { ChainDeadlines, ChainPolicy, Continuation } from "./continuation.ts";
 
 /** `connectMs`: until the link begins to read; `stallMs`: until it reads on; `usefulMs`: from the utterance's end to the transcript. */
-export const sttDeadlines: ChainDeadlines = { connectMs: 3000, usefulMs: 6000, stallMs: 8000, lastLinkRatio: 2 };
+export const sttDeadlines: ChainDeadlines = {
+  connectMs: 3000,
+  usefulMs: 6000,
+  stallMs: 8000,
+  lastLinkRatio: 2,
+};
 
-const noTranscript: ProviderFault = { code: "provider_unavailable", message: "No transcript came.", retryable: true };
+const noTranscript: ProviderFault = {
+  code: "provider_unavailable",
+  message: "No transcript came.",
+  retryable: true,
+};
 
 /** The STT stage's policy. While the speaker speaks on there is no deadline: the link waits for audio, not we for it. */
 export const sttPolicy: ChainPolicy<SttRequest, SttEvent> = {

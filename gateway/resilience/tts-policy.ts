@@ -3,7 +3,12 @@ import type { ProviderFault, TtsEvent, TtsRequest } from "../providers/provider.
 import type { ChainDeadlines, ChainPolicy, Continuation } from "./continuation.ts";
 import { streamDueAtMs } from "./continuation.ts";
 
-export const ttsDeadlines: ChainDeadlines = { connectMs: 2500, usefulMs: 3000, stallMs: 3000, lastLinkRatio: 3 };
+export const ttsDeadlines: ChainDeadlines = {
+  connectMs: 2500,
+  usefulMs: 3000,
+  stallMs: 3000,
+  lastLinkRatio: 3,
+};
 
 /** A sample beyond this (int16, about -50 dB) is sound; below it a stream is as good as silent. */
 export const audibleLevel = 100;
@@ -14,7 +19,11 @@ export const leadingSilenceMaxMs = 2000;
 /** Pace of speech that is assumed of a voice without word marks, at speed 1. */
 const charsPerSecond = 14;
 
-const mute: ProviderFault = { code: "provider_unavailable", message: "The audio held no sound.", retryable: true };
+const mute: ProviderFault = {
+  code: "provider_unavailable",
+  message: "The audio held no sound.",
+  retryable: true,
+};
 
 /** True if any sample is loud enough to be heard. */
 export function isAudible(pcm: Int16Array): boolean {
@@ -81,7 +90,9 @@ function createTtsContinuation(request: TtsRequest): Continuation<TtsRequest, Tt
       const spoken = tokens.findLastIndex((start) => start <= charsSpoken);
       return Math.min(spoken, tokens.length - 1);
     }
-    const cutFirstWord = link.tokens.length === 1 && !link.starts.some((start) => start > 0 && start <= link.handed && start !== link.starts[0]);
+    const cutFirstWord =
+      link.tokens.length === 1 &&
+      !link.starts.some((start) => start > 0 && start <= link.handed && start !== link.starts[0]);
     if (cutFirstWord || link.tokens.length === 0) return nextToken;
     return link.tokens.at(-1)! + 1;
   }

@@ -16,8 +16,15 @@ export type SessionEvent =
   | { type: "alarm"; key: string; sample: number; stamps: DecisionStamps }
   /** From the recogniser. */
   | { type: "words"; itemId: string; text: string }
-  | { type: "transcribed"; itemId: string; text: string; provider: string }
-  | { type: "transcriptionFailed"; itemId: string; code: string; message: string; provider: string }
+  | { type: "transcribed"; itemId: string; text: string; provider: string; attempts: ReplyAttempt[] }
+  | {
+      type: "transcriptionFailed";
+      itemId: string;
+      code: string;
+      message: string;
+      provider: string;
+      attempts: ReplyAttempt[];
+    }
   /** From the reply and its playback. */
   | { type: "replyText"; responseId: string; delta: string }
   | { type: "pieceStarted"; responseId: string; piece: SpokenPiece }

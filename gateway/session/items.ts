@@ -1,7 +1,8 @@
 /** What a client does to the conversation: items that it adds, reads, removes and cuts. */
 import type { Change } from "./change.ts";
 import type { Command, NewItem } from "./domain.ts";
-import { cancelByClient, newItem, settleHeard } from "./responding.ts";
+import { cancelByClient, settleHeard } from "./ending.ts";
+import { newItem } from "./responding.ts";
 import { openLedger } from "../turn/ledger.ts";
 import type { StoredItem } from "./state.ts";
 

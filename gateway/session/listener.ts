@@ -86,8 +86,8 @@ export class Listener {
       if (this.#open.get(itemId) === listening) this.#open.delete(itemId);
     }
     if (!settled && !signal.aborted) {
-      const message = "The recogniser ended without a transcript.";
-      dispatch({ type: "transcriptionFailed", itemId, code: "provider_unavailable", message, provider: "" });
+      const fault = { code: "provider_unavailable", message: "The recogniser ended without a transcript." };
+      dispatch({ type: "transcriptionFailed", itemId, ...fault, provider: "", attempts: [] });
     }
   }
 
@@ -137,9 +137,13 @@ function toSessionEvent(itemId: string, event: TranscriptionEvent): SessionEvent
   switch (event.type) {
     case "partial":
       return { type: "words", itemId, text: event.text };
-    case "final":
-      return { type: "transcribed", itemId, text: event.text, provider: event.provider };
-    case "failed":
-      return { type: "transcriptionFailed", itemId, code: event.code, message: event.message, provider: event.provider };
+    case "final": {
+      const { text, provider, attempts } = event;
+      return { type: "transcribed", itemId, text, provider, attempts };
+    }
+    case "failed": {
+      const { code, message, provider, attempts } = event;
+      return { type: "transcriptionFailed", itemId, code, message, provider, attempts };
+    }
   }
 }

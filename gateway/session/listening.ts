@@ -3,8 +3,9 @@ import { advance, type Ledger, openLedger } from "../turn/ledger.ts";
 import type { Change } from "./change.ts";
 import type { Item } from "./domain.ts";
 import type { SessionEvent } from "./events.ts";
-import { bargeIn, startAnswer, startReady } from "./responding.ts";
-import type { DecisionStamps, Utterance } from "./state.ts";
+import { bargeIn } from "./ending.ts";
+import { startAnswer, startReady } from "./responding.ts";
+import type { DecisionStamps, TurnSoFar, Utterance } from "./state.ts";
 import { judgeBargeIn } from "./turn-taking/barge-in.ts";
 import { prefixPaddingMs, silenceBeforeTurnEndMs } from "./turn-taking/turn-end.ts";
 
@@ -212,7 +213,10 @@ function commitUtterance(
   addUserItem(change, utterance.itemId);
   if (listening === "open") change.effect({ type: "endUtterance", itemId: utterance.itemId, atSample });
   change.effect({ type: "resetSpeech" });
-  if (listening === "transcribed") onTranscribed(change, utterance.itemId, utterance.words ?? "", "");
+  if (listening === "transcribed") {
+    const text = utterance.words ?? "";
+    onTranscribed(change, { type: "transcribed", itemId: utterance.itemId, text, provider: "", attempts: [] });
+  };
 }
 
 /** The line of time from the last voiced sample to the decision that the turn is over. */
@@ -249,7 +253,7 @@ function onIdle(change: Change, atSample: number): void {
   addUserItem(change, itemId);
   change.updateItem(itemId, (stored) => ({ ...stored, item: withTranscript(stored.item, "") }));
   change.setInput({ bufferFromSample: atSample });
-  startAnswer(change, openLedger("manual", change.now.atMs), null);
+  startAnswer(change, { ledger: openLedger("manual", change.now.atMs), apology: null, attempts: [] });
 }
 
 // ---- commits by hand -------------------------------------------------------------------------------------
@@ -314,7 +318,8 @@ function withTranscript(item: Item, transcript: string): Item {
 }
 
 /** The words of an utterance are final. */
-export function onTranscribed(change: Change, itemId: string, text: string, provider: string): void {
+export function onTranscribed(change: Change, event: Event<"transcribed">): void {
+  const { itemId, text, provider, attempts } = event;
   const { utterance, pending } = change.state.input;
   if (utterance?.itemId === itemId) {
     change.setUtterance({ words: text });
@@ -336,7 +341,8 @@ export function onTranscribed(change: Change, itemId: string, text: string, prov
       audioMs: Math.round(entry.audioMs),
     });
   }
-  settle(change, itemId, entry.respond && text.trim() !== "", advanceStt(entry.ledger, change.now.atMs, provider), null);
+  const ledger = advanceStt(entry.ledger, change.now.atMs, provider);
+  settle(change, itemId, entry.respond && text.trim() !== "", { ledger, apology: null, attempts });
 }
 
 export function onTranscriptionFailed(change: Change, event: Event<"transcriptionFailed">): void {
@@ -355,7 +361,7 @@ export function onTranscriptionFailed(change: Change, event: Event<"transcriptio
   }
   // A caller is never met with silence: the prepared sentence says what is wrong.
   const ledger = advanceStt(entry.ledger, change.now.atMs, event.provider);
-  settle(change, event.itemId, entry.respond, ledger, event.code);
+  settle(change, event.itemId, entry.respond, { ledger, apology: event.code, attempts: event.attempts });
 }
 
 function audioPartIndex(item: Item | undefined): number {
@@ -367,15 +373,16 @@ function advanceStt(ledger: Ledger, atMs: number, provider: string): Ledger {
 }
 
 /** Hands the turn on: to responses that waited for these words, or to an answer of its own. */
-function settle(change: Change, itemId: string, respond: boolean, ledger: Ledger, apology: string | null): void {
+function settle(change: Change, itemId: string, respond: boolean, turn: TurnSoFar): void {
   for (const response of change.state.responses) {
     if (!response.waitingFor.includes(itemId)) continue;
     change.updateResponse(response.id, {
       waitingFor: response.waitingFor.filter((other) => other !== itemId),
-      ledger: response.ledger.kind === "text" ? response.ledger : ledger,
-      plan: apology ? { ...response.plan, apology } : response.plan,
+      ledger: response.ledger.kind === "text" ? response.ledger : turn.ledger,
+      attempts: [...response.attempts, ...turn.attempts],
+      plan: turn.apology ? { ...response.plan, apology: turn.apology } : response.plan,
     });
   }
   startReady(change);
-  if (respond) startAnswer(change, ledger, apology);
+  if (respond) startAnswer(change, turn);
 }

@@ -18,9 +18,8 @@ import {
   onTranscriptionFailed,
   onWords,
 } from "./listening.ts";
+import { onCancelResponse, onClearOutput } from "./ending.ts";
 import {
-  onCancelResponse,
-  onClearOutput,
   onCreateResponse,
   onDrained,
   onPieceKnown,
@@ -67,7 +66,7 @@ const eventHandlers: Handlers<SessionEvent, []> = {
   resumed: onResumed,
   alarm: onAlarm,
   words: onWords,
-  transcribed: (change, { itemId, text, provider }) => onTranscribed(change, itemId, text, provider),
+  transcribed: onTranscribed,
   transcriptionFailed: onTranscriptionFailed,
   replyText: onReplyText,
   pieceStarted: onPieceStarted,

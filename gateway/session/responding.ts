@@ -2,10 +2,11 @@
 import { advance, type Ledger, openLedger } from "../turn/ledger.ts";
 import type { ReplyRequest } from "../turn/reply.ts";
 import type { Change } from "./change.ts";
-import type { AudioFormat, Item, NewItem, Part, ResponseParams, ResponseStatus, ResponseView } from "./domain.ts";
+import type { AudioFormat, Item, NewItem, ResponseParams } from "./domain.ts";
+import { finish, messageItem, partOf, view } from "./ending.ts";
 import type { SessionEvent } from "./events.ts";
-import { itemsToMessages, toMessages, wordsBefore } from "./history.ts";
-import type { ActiveResponse, SpokenPiece, StoredItem } from "./state.ts";
+import { itemsToMessages, toMessages } from "./history.ts";
+import type { ActiveResponse, SpokenPiece, TurnSoFar } from "./state.ts";
 
 type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
 
@@ -39,7 +40,8 @@ export function onCreateResponse(
   if (!takeAllowance(change)) return change.refuse("rate_limit_exceeded", clientEventId);
   const waitingFor = context ? [] : change.state.input.pending.map((entry) => entry.itemId);
   const pending = change.state.input.pending.at(-1);
-  begin(change, params, context, waitingFor, ledgerFor(change, pending?.ledger, params, readAtMs), null);
+  const ledger = ledgerFor(change, pending?.ledger, params, readAtMs);
+  begin(change, params, context, waitingFor, { ledger, apology: null, attempts: [] });
 }
 
 /** The turn's line of time goes on where it stands; without one, a new line begins at the request. */
@@ -87,13 +89,13 @@ function takeAllowance(change: Change): boolean {
 }
 
 /** Answers the conversation as it stands, now or as soon as the response in progress is done. */
-export function startAnswer(change: Change, ledger: Ledger, apology: string | null): void {
+export function startAnswer(change: Change, turn: TurnSoFar): void {
   if (change.inBand || change.state.input.pending.some((entry) => entry.respond)) {
-    change.set({ owedReply: { ledger, apology } });
+    change.set({ owedReply: turn });
     return;
   }
   change.set({ owedReply: null });
-  if (takeAllowance(change)) begin(change, noParams, null, [], ledger, apology);
+  if (takeAllowance(change)) begin(change, noParams, null, [], turn);
 }
 
 /** The answer that waited for its place. */
@@ -101,7 +103,7 @@ export function startOwed(change: Change): void {
   const owed = change.state.owedReply;
   if (!owed || change.inBand || change.state.input.utterance?.announced) return;
   change.set({ owedReply: null });
-  startAnswer(change, advance(owed.ledger, "overhead", change.now.atMs), owed.apology);
+  startAnswer(change, { ...owed, ledger: advance(owed.ledger, "overhead", change.now.atMs) });
 }
 
 /** Responses whose words are all there. */
@@ -116,8 +118,7 @@ function begin(
   params: ResponseParams,
   context: Item[] | null,
   waitingFor: string[],
-  ledger: Ledger,
-  apology: string | null,
+  turn: TurnSoFar,
 ): void {
   const { config } = change.state;
   const limit = params.maxOutputTokens;
@@ -134,14 +135,15 @@ function begin(
       tools: params.tools ?? config.tools,
       toolChoice: params.toolChoice ?? config.toolChoice,
       context,
-      apology,
+      apology: turn.apology,
     },
     request: null,
     waitingFor,
     message: null,
     output: [],
     nextOutputIndex: 0,
-    ledger,
+    ledger: turn.ledger,
+    attempts: turn.attempts,
     ended: null,
     drained: false,
   };
@@ -184,15 +186,6 @@ function startReply(change: Change, response: ActiveResponse): void {
 }
 
 // ---- in progress -----------------------------------------------------------------------------------------
-
-function partOf(response: ActiveResponse, text: string): Part {
-  return response.modality === "audio" ? { type: "output_audio", transcript: text } : { type: "output_text", text };
-}
-
-function messageItem(response: ActiveResponse, itemId: string, text: string, status: "in_progress" | "completed" | "incomplete"): Item {
-  const parts = status === "in_progress" && text === "" ? [] : [partOf(response, text)];
-  return { type: "message", id: itemId, role: "assistant", status, parts };
-}
 
 /** Opens the message that the response speaks or writes, once. */
 function openMessage(change: Change, response: ActiveResponse): NonNullable<ActiveResponse["message"]> {
@@ -290,165 +283,4 @@ function finishIfDone(change: Change, responseId: string): void {
   if (outcome === "completed") finish(change, response, "completed", null, null);
   else if (outcome === "incomplete") finish(change, response, "incomplete", reason ?? "max_output_tokens", null);
   else finish(change, response, "failed", null, error ?? { code: "internal_error", message: "The reply broke off." });
-}
-
-// ---- end -------------------------------------------------------------------------------------------------
-
-function view(response: ActiveResponse, status: ResponseStatus, reason: string | null, error: ResponseView["error"] = null): ResponseView {
-  const inProgress = status === "in_progress";
-  return {
-    id: response.id,
-    status,
-    reason,
-    error,
-    output: [...response.output],
-    usage: inProgress ? null : (response.ended?.usage ?? {}),
-    outOfBand: response.outOfBand,
-    outputModality: response.modality,
-    voice: response.voice,
-    outputFormat: response.format,
-    maxOutputTokens: response.maxOutputTokens,
-    metadata: response.metadata,
-  };
-}
-
-/** Ends a response: its open message first, then itself. Always the last thing that it says. */
-function finish(
-  change: Change,
-  response: ActiveResponse,
-  status: "completed" | "cancelled" | "failed" | "incomplete",
-  reason: string | null,
-  error: ResponseView["error"],
-): void {
-  const output = [...response.output];
-  if (response.message) {
-    const item = closeMessage(change, response, response.message, status === "completed");
-    output.splice(response.message.outputIndex, 0, item);
-  }
-  change.set({ responses: change.state.responses.filter((other) => other.id !== response.id) });
-  change.send({ type: "responseDone", response: view({ ...response, output }, status, reason, error) });
-  change.send({ type: "rateLimits", limits: [rateLimit(change)] });
-  const attempts = response.ended?.attempts ?? [];
-  change.effect({ type: "turnClosed", responseId: response.id, ledger: response.ledger, outcome: status, attempts });
-  change.send({
-    type: "turnReport",
-    responseId: response.id,
-    ledger: response.ledger,
-    providers: attempts.map(({ stage, provider, outcome }) => ({ stage, provider, outcome })),
-  });
-  armIdle(change, response);
-}
-
-function closeMessage(
-  change: Change,
-  response: ActiveResponse,
-  message: NonNullable<ActiveResponse["message"]>,
-  completed: boolean,
-): Item {
-  const stored = change.item(message.itemId);
-  const text = stored?.heardMs !== undefined ? wordsBefore(stored.pieces ?? [], stored.heardMs) : message.text;
-  const item = messageItem(response, message.itemId, text, completed ? "completed" : "incomplete");
-  const at = { responseId: response.id, itemId: message.itemId, outputIndex: message.outputIndex, contentIndex: 0 };
-  if (response.modality === "audio") {
-    change.send({ type: "audioDone", ...at });
-    change.send({ type: "transcriptDone", ...at, transcript: text });
-  } else {
-    change.send({ type: "textDone", ...at, text });
-  }
-  change.send({ type: "partDone", ...at, part: partOf(response, text) });
-  if (stored) {
-    settleSent(change, message.itemId);
-    change.updateItem(message.itemId, (old) => ({ ...old, item }));
-    const index = change.state.items.findIndex((other) => other.item.id === message.itemId);
-    const previousItemId = change.state.items[index - 1]?.item.id ?? null;
-    change.send({ type: "itemDone", item, previousItemId });
-  }
-  change.send({ type: "outputItemDone", responseId: response.id, outputIndex: message.outputIndex, item });
-  return item;
-}
-
-/** Keeps how much of an item's audio went out, as the measure for truncation. */
-function settleSent(change: Change, itemId: string): void {
-  const { playback } = change.now;
-  if (playback?.itemId !== itemId) return;
-  change.updateItem(itemId, (stored) => ({ ...stored, sentMs: playback.sentMs }));
-}
-
-function rateLimit(change: Change) {
-  const { limits, allowance } = change.state;
-  const missing = limits.responsesPerMinute - allowance.tokens;
-  return {
-    name: "requests" as const,
-    limit: limits.responsesPerMinute,
-    remaining: Math.floor(allowance.tokens),
-    resetSeconds: Math.round((missing * 60_000) / limits.responsesPerMinute) / 1_000,
-  };
-}
-
-/** From the end of the reply's playback on, the client's idle time runs (on the clock of samples). */
-function armIdle(change: Change, response: ActiveResponse): void {
-  const detection = change.state.config.input.turnDetection;
-  if (response.outOfBand || detection?.type !== "server_vad" || detection.idleTimeoutMs === null) return;
-  if (change.state.input.utterance) return;
-  const { playback, receivedSamples } = change.now;
-  const leftMs = playback?.responseId === response.id ? playback.sentMs - playback.heardMs : 0;
-  change.alarm("idle", receivedSamples + (leftMs + detection.idleTimeoutMs) * 16);
-}
-
-/** Cuts what the listener's ear did not reach, for good. */
-export function settleHeard(change: Change, itemId: string, heardMs: number): void {
-  change.updateItem(itemId, (stored): StoredItem => {
-    if (stored.item.type !== "message" || !stored.pieces) return stored;
-    const transcript = wordsBefore(stored.pieces, heardMs);
-    return { ...stored, heardMs, item: { ...stored.item, parts: [{ type: "output_audio", transcript }] } };
-  });
-}
-
-/** The caller interrupts: what plays stops, what is being made is dropped, history keeps what was heard. */
-export function bargeIn(change: Change, announce: () => void): void {
-  const { playback } = change.now;
-  const stopped = change.state.responses.filter((response) => !response.outOfBand || response.modality === "audio");
-  for (const response of stopped) change.effect({ type: "cancelReply", responseId: response.id });
-  if (playback?.unheard) {
-    change.effect({ type: "flushPlayback" });
-    settleHeard(change, playback.itemId, playback.heardMs);
-  }
-  change.set({ owedReply: null, toolLedger: null });
-  announce();
-  for (const response of stopped) finishCancelled(change, response.id, "turn_detected");
-}
-
-function finishCancelled(change: Change, responseId: string, reason: string): void {
-  const response = change.response(responseId);
-  if (response) finish(change, response, "cancelled", reason, null);
-}
-
-/** A client's `response.cancel`. */
-export function onCancelResponse(change: Change, responseId: string | null, clientEventId: string | null): void {
-  const response = responseId === null ? change.inBand : change.response(responseId);
-  if (!response) {
-    return change.refuse("response_cancel_not_active", clientEventId, {
-      message: "Cancellation failed: no active response found",
-    });
-  }
-  cancelByClient(change, response);
-}
-
-export function cancelByClient(change: Change, response: ActiveResponse): void {
-  change.effect({ type: "cancelReply", responseId: response.id });
-  finishCancelled(change, response.id, "client_cancelled");
-}
-
-/** A client's `output_audio_buffer.clear`: silence now; *sent* and *heard* are the same from here. */
-export function onClearOutput(change: Change): void {
-  const { playback } = change.now;
-  const speaking = change.state.responses.find((response) => response.modality === "audio");
-  const responseId = playback?.unheard ? playback.responseId : (speaking?.id ?? change.state.lastResponseId);
-  if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
-  if (playback?.unheard) {
-    change.effect({ type: "flushPlayback" });
-    settleHeard(change, playback.itemId, playback.heardMs);
-  }
-  if (responseId) change.send({ type: "outputCleared", responseId });
-  if (speaking) finishCancelled(change, speaking.id, "client_cancelled");
 }

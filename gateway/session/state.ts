@@ -81,6 +81,15 @@ export interface OpenMessage {
   readonly text: string;
 }
 
+/** A turn on its way from the user's last word to an answer. */
+export interface TurnSoFar {
+  readonly ledger: Ledger;
+  /** Speak the prepared sentence for this code instead of an answer. */
+  readonly apology: string | null;
+  /** Who transcribed it, or tried to. */
+  readonly attempts: readonly ReplyAttempt[];
+}
+
 /** What a response is to be made from. */
 export interface ReplyPlan {
   readonly instructions: string;
@@ -111,6 +120,8 @@ export interface ActiveResponse {
   readonly output: readonly Item[];
   readonly nextOutputIndex: number;
   readonly ledger: Ledger;
+  /** Providers that worked on the turn before the reply. */
+  readonly attempts: readonly ReplyAttempt[];
   readonly ended: {
     readonly outcome: "completed" | "failed" | "incomplete" | "cancelled";
     readonly reason: string | null;
@@ -133,7 +144,7 @@ export interface SessionState {
   readonly input: InputState;
   readonly responses: readonly ActiveResponse[];
   /** An answer is owed as soon as the response in progress is done. */
-  readonly owedReply: { readonly ledger: Ledger; readonly apology: string | null } | null;
+  readonly owedReply: TurnSoFar | null;
   /** The line of time of a turn whose answer waits for a function's output. */
   readonly toolLedger: Ledger | null;
   readonly lastResponseId: string | null;

@@ -86,7 +86,13 @@ export function closeLedger(ledger: Ledger): Ledger {
 }
 
 /** Sums in ms: the whole line, and what each owner had of it. `infraMs` is the gateway's. */
-export function ledgerTotals(ledger: Ledger): { turnMs: number; infraMs: number; vendorMs: number; clientMs: number; speakerMs: number } {
+export function ledgerTotals(ledger: Ledger): {
+  turnMs: number;
+  infraMs: number;
+  vendorMs: number;
+  clientMs: number;
+  speakerMs: number;
+} {
   const byOwner: Record<SpanOwner, number> = { speaker: 0, gateway: 0, vendor: 0, client: 0 };
   for (const entry of ledger.entries) byOwner[spanOwners[entry.span]] += entry.durationMs;
   return {

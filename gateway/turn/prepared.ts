@@ -36,7 +36,9 @@ export interface WarmOptions {
 }
 
 /** @param sentences - by code; must hold `provider_unavailable`, which stands in for unknown ones */
-export function createPreparedSentences(sentences: Readonly<Record<string, string>> = preparedSentences): PreparedSentences {
+export function createPreparedSentences(
+  sentences: Readonly<Record<string, string>> = preparedSentences,
+): PreparedSentences {
   /** Per code and rate; at most three rates of what was rendered. */
   const kept = new Map<string, Int16Array>();
   const known = (code: string) => (Object.hasOwn(sentences, code) ? code : "provider_unavailable");

@@ -40,7 +40,11 @@ export interface CallFollower {
  *
  * @param onStage - told of every attempt
  */
-export function openReplyLine(clock: Clock, opened: Ledger, onStage: (report: StageReport) => void): ReplyLine {
+export function openReplyLine(
+  clock: Clock,
+  opened: Ledger,
+  onStage: (report: StageReport) => void,
+): ReplyLine {
   let ledger = advance(opened, "overhead", clock.nowMs());
   const attempts: ReplyAttempt[] = [];
 

@@ -1,6 +1,13 @@
 /** One reply, run: retrieval → AI → sentences → TTS, with a prepared sentence when all else fails. */
 import type { Clock } from "../clock.ts";
-import type { AiMessage, AiProvider, Passage, ProviderFault, TtsProvider, Usage } from "../providers/provider.ts";
+import type {
+  AiMessage,
+  AiProvider,
+  Passage,
+  ProviderFault,
+  TtsProvider,
+  Usage,
+} from "../providers/provider.ts";
 import { addUsage } from "../resilience/chain.ts";
 import type { Scope } from "../resilience/scope.ts";
 import { openScope } from "../resilience/scope.ts";
@@ -110,6 +117,8 @@ class Reply {
   #speech: Speech | null = null;
   #toolCalls = 0;
   #textChars = 0;
+  /** The text so far ends without a space. */
+  #openWord = false;
   #firstTextAtMs: number | null = null;
   #fault: ProviderFault | null = null;
   #incomplete: string | null = null;
@@ -147,7 +156,10 @@ class Reply {
     const { apology } = this.#request;
     if (apology !== undefined) {
       await this.#apologise(apology);
-      return { outcome: "failed", error: { code: apology, message: this.#options.prepared.sentence(apology) } };
+      return {
+        outcome: "failed",
+        error: { code: apology, message: this.#options.prepared.sentence(apology) },
+      };
     }
     const passages = await this.#retrieve();
     if (this.#signal.aborted) return { outcome: "cancelled" };
@@ -185,7 +197,8 @@ class Reply {
   /** Asks the AI and hands its words and calls on; returns at its end. */
   async #answer(passages: Passage[]): Promise<void> {
     const { ai, clock } = this.#options;
-    const { instructions, messages, tools, toolChoice, maxOutputTokens, spokenPrefix, tenant } = this.#request;
+    const { instructions, messages, tools, toolChoice, maxOutputTokens, spokenPrefix, tenant } =
+      this.#request;
     const call = openScope(this.#signal);
     const startedAtMs = clock.nowMs();
     const follower = this.#line.observe(
@@ -227,6 +240,7 @@ class Reply {
     // Spaces before the first word say nothing.
     if (this.#firstTextAtMs === null && delta.trim() === "") return;
     this.#textChars += delta.length;
+    this.#openWord = !/\s$/.test(delta);
     if (this.#firstTextAtMs === null) {
       this.#firstTextAtMs = this.#options.clock.nowMs();
       this.#line.spend("ai", provider);
@@ -302,8 +316,7 @@ class Reply {
         this.#line.spend("overhead");
         this.#reachDoor();
       }
-      const spaced = this.#textChars > 0 ? ` ${text}` : text;
-      return this.#emit({ type: "text", delta: spaced });
+      return this.#emit({ type: "text", delta: this.#openWord ? ` ${text}` : text });
     }
     const pcm = prepared.audio(code, sampleRateHz);
     if (this.#waitsFor !== "nothing") this.#waitsFor = "tts";

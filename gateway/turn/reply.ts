@@ -1,6 +1,5 @@
 /** One reply: retrieval → AI → sentences → TTS, as a stream of events. The request is a plain value. */
-import type { Usage } from "../providers/provider.ts";
-import type { AiMessage, AiTool, AiToolChoice } from "../providers/provider.ts";
+import type { AiMessage, AiTool, AiToolChoice, Usage } from "../providers/provider.ts";
 import type { Ledger } from "./ledger.ts";
 
 export interface ReplyRequest {

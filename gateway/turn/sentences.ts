@@ -34,22 +34,29 @@ type Gap = { kind: "none" } | { kind: "space" | "clause" | "sentence"; cut: numb
 
 /** Never the end of a sentence. */
 const titles = new Set(
-  "mr mrs ms mx dr prof rev hon gen col capt cpt lt sgt sen rep gov pres messrs mt ft vs approx e.g i.e eg ie cf viz al ca est tel ext dept".split(" "),
+  "mr mrs ms mx dr prof rev hon gen col capt cpt lt sgt sen rep gov pres messrs mt ft vs approx e.g i.e eg ie cf viz al ca est tel ext dept".split(
+    " ",
+  ),
 );
 /** The end of one only before a capital that begins a common first word. */
 const doubtful = new Set(
-  "st etc inc ltd co corp jr sr a.m p.m jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun ave blvd rd min max".split(" "),
+  "st etc inc ltd co corp jr sr a.m p.m jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun ave blvd rd min max".split(
+    " ",
+  ),
 );
 /** Not the end before a digit. */
 const numbering = new Set("no nos fig sec ch vol pp p art eq op nr".split(" "));
 const starters = new Set(
-  "the this that these those it he she we you they i but and so then in if there here what when where why how who yes no my your our their his her at on for as now first next after before please let do does did is are can could would should will to a an it's that's i'm i'll we're you're don't let's".split(" "),
+  "the this that these those it he she we you they i but and so then in if there here what when where why how who yes no my your our their his her at on for as now first next after before please let do does did is are can could would should will to a an it's that's i'm i'll we're you're don't let's".split(
+    " ",
+  ),
 );
 
 const closers = `"'”’»›)]}*_\`~`;
 const quotes = `"'”’»›`;
 const spaceless = /[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]/;
-const emojiToken = /^[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}]+\s+/u;
+const emojiToken =
+  /^[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}]+\s+/u;
 
 /** One cutter for one reply. */
 export function createSentenceCutter(limits: SentenceLimits = sentenceLimits): SentenceCutter {
@@ -76,7 +83,8 @@ export function createSentenceCutter(limits: SentenceLimits = sentenceLimits): S
     wordEnd = moved(wordEnd);
     clauseCut = moved(clauseCut);
     spaceCut = moved(spaceCut);
-    open = open === null || open.from < position ? null : { from: open.from - position, to: open.to - position };
+    open =
+      open === null || open.from < position ? null : { from: open.from - position, to: open.to - position };
   }
   function decide(gap: Gap): void {
     if (gap.kind === "none") return;
@@ -87,7 +95,8 @@ export function createSentenceCutter(limits: SentenceLimits = sentenceLimits): S
       if (gap.kind === "sentence") cutAt(gap.cut);
       return;
     }
-    const enough = words >= limits.firstWordsMin || gap.cut >= limits.firstCharsMin || gap.kind === "sentence";
+    const enough =
+      words >= limits.firstWordsMin || gap.cut >= limits.firstCharsMin || gap.kind === "sentence";
     if (words >= 2 && enough) cutAt(gap.cut);
   }
   function shorten(): void {
@@ -95,7 +104,8 @@ export function createSentenceCutter(limits: SentenceLimits = sentenceLimits): S
     if (buffer.length <= charsMax) return;
     if (clauseCut > charsMax / 3) cutAt(clauseCut);
     else if (spaceCut > 0) cutAt(spaceCut);
-    else if (wordEnd > 0 && buffer.length > limits.pieceCharsMax) cutAt(buffer.length - lastCharLength(buffer));
+    else if (wordEnd > 0 && buffer.length > limits.pieceCharsMax)
+      cutAt(buffer.length - lastCharLength(buffer));
   }
   function startWord(char: string): void {
     const at = buffer.length - char.length;
@@ -159,7 +169,13 @@ export function createSentenceCutter(limits: SentenceLimits = sentenceLimits): S
  * @param nextWord - the word after the gap if it is whole, else null
  * @returns null if that needs the whole next word
  */
-function readGap(buffer: string, from: number, to: number, lowerCaseText: boolean, nextWord: string | null): Gap | null {
+function readGap(
+  buffer: string,
+  from: number,
+  to: number,
+  lowerCaseText: boolean,
+  nextWord: string | null,
+): Gap | null {
   const gap = buffer.slice(from, to);
   if (gap === " ") return { kind: "space", cut: to };
   const next = String.fromCodePoint(buffer.codePointAt(to) ?? 32);
@@ -241,7 +257,11 @@ function lastSpace(text: string, before: number): number {
 /** True if a number there counts a list's items: at the start of a piece or line, or after the end of a clause. */
 function startsLine(buffer: string, tokenStart: number): boolean {
   const before = buffer.slice(Math.max(0, tokenStart - 8), tokenStart);
-  return tokenStart === 0 || /(?:\n[ \t>*_-]*|[:.;)]\s+)$/.test(before) || /^[\s>*_-]*$/.test(buffer.slice(0, tokenStart));
+  return (
+    tokenStart === 0 ||
+    /(?:\n[ \t>*_-]*|[:.;)]\s+)$/.test(before) ||
+    /^[\s>*_-]*$/.test(buffer.slice(0, tokenStart))
+  );
 }
 
 function isLower(char: string): boolean {

@@ -42,7 +42,10 @@ function tidy(text: string): string {
     .replace(/[*`~]+/g, "")
     .replace(/(?<=[\p{L}\p{N}])_+(?=[\p{L}\p{N}])/gu, " ")
     .replace(/_+/g, "")
-    .replace(/[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}\u{20E3}]+/gu, " ")
+    .replace(
+      /[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}\u{20E3}]+/gu,
+      " ",
+    )
     .replace(/([!?.,…])\1{3,}/g, "$1$1$1")
     .replace(/(?:\s*,){2,}/g, ",")
     .replace(/\s+/g, " ")

@@ -176,7 +176,10 @@ export function createSpeech(options: SpeechOptions): Speech {
     let samples = 0;
     let ended: ProviderFault | null = unknownFault;
     try {
-      for await (const event of tts.stream(language === undefined ? asked : { ...asked, language }, context)) {
+      for await (const event of tts.stream(
+        language === undefined ? asked : { ...asked, language },
+        context,
+      )) {
         if (event.type === "end") {
           addUsage(usage, event.usage);
           follower.ended(event.outcome, event.provider, startedAtMs);
@@ -223,7 +226,15 @@ export function createSpeech(options: SpeechOptions): Speech {
   }
   function add(text: string, held: TtsEvent[]): void {
     if (fault !== null || pieces.some((piece) => piece.fault !== null)) return;
-    pieces.push({ index: firstIndex + pieces.length, text, held, announced: false, whole: held.length > 0, fault: null, call: null });
+    pieces.push({
+      index: firstIndex + pieces.length,
+      text,
+      held,
+      announced: false,
+      whole: held.length > 0,
+      fault: null,
+      call: null,
+    });
     pump();
   }
   const onAbort = () => wake?.();

@@ -12,8 +12,22 @@ export const utteranceMaxMs = 15 * 60_000;
 export type TranscriptionEvent =
   /** Replaces the partial before it. */
   | { type: "partial"; text: string }
-  | { type: "final"; text: string; untilSample: number; provider: string; attempts: ReplyAttempt[]; usage: Usage }
-  | { type: "failed"; code: string; message: string; provider: string; attempts: ReplyAttempt[]; usage: Usage };
+  | {
+      type: "final";
+      text: string;
+      untilSample: number;
+      provider: string;
+      attempts: ReplyAttempt[];
+      usage: Usage;
+    }
+  | {
+      type: "failed";
+      code: string;
+      message: string;
+      provider: string;
+      attempts: ReplyAttempt[];
+      usage: Usage;
+    };
 
 export interface TranscriptionOptions {
   tenant: string;
@@ -67,7 +81,17 @@ async function* transcribe(
     callId: clock.randomId(9),
     observer: {
       started: () => undefined,
-      ended: ({ provider, outcome, usefulMs, durationMs }: { provider: string; outcome: ReplyAttempt["outcome"]; usefulMs: number | null; durationMs: number }) => {
+      ended: ({
+        provider,
+        outcome,
+        usefulMs,
+        durationMs,
+      }: {
+        provider: string;
+        outcome: ReplyAttempt["outcome"];
+        usefulMs: number | null;
+        durationMs: number;
+      }) => {
         attempts.push({ stage: "stt", provider, outcome });
         onStage?.({ stage: "stt", provider, outcome, durationMs: usefulMs ?? durationMs });
       },
@@ -94,7 +118,14 @@ async function* transcribe(
   } catch {
     if (signal.aborted) return;
     const provider = stt.name;
-    yield { type: "failed", code: "internal_error", message: "The recogniser broke off.", provider, attempts, usage };
+    yield {
+      type: "failed",
+      code: "internal_error",
+      message: "The recogniser broke off.",
+      provider,
+      attempts,
+      usage,
+    };
   } finally {
     scope.abort();
     scope.close();

@@ -34,7 +34,8 @@ const aiRequest: AiRequest = {
 };
 const ttsRequest: TtsRequest = { text: "one two three four", voice: "v", speedRatio: 1, sampleRateHz: 8000 };
 
-const ai = (name: string, steps: Step<AiChainEvent>[]) => createFakeProvider<AiRequest, AiChainEvent>(name, steps);
+const ai = (name: string, steps: Step<AiChainEvent>[]) =>
+  createFakeProvider<AiRequest, AiChainEvent>(name, steps);
 const tts = (name: string, steps: Step<TtsEvent>[]) => createFakeProvider<TtsRequest, TtsEvent>(name, steps);
 
 function context(clock: FakeClock, signal: AbortSignal = new AbortController().signal): CallContext {
@@ -64,23 +65,36 @@ async function runAi(links: AiProvider[], request: Partial<AiRequest> = {}) {
 describe("a chain of answerers", () => {
   it("replaces a link that fails before any words, and nobody notices", async () => {
     for (const failure of [{ fail: "provider_overloaded" }, { breakOff: true }, { throw: true }] as const) {
-      const { said, end, attempts } = await runAi([ai("a", [failure]), ai("b", [text("Hello "), text("there.")])]);
+      const { said, end, attempts } = await runAi([
+        ai("a", [failure]),
+        ai("b", [text("Hello "), text("there.")]),
+      ]);
       expect(said).toBe("Hello there.");
       expect(end).toMatchObject({ outcome: "completed", provider: "b" });
-      expect(attempts.map(({ provider, outcome }) => [provider, outcome])).toEqual([["a", "failed"], ["b", "completed"]]);
+      expect(attempts.map(({ provider, outcome }) => [provider, outcome])).toEqual([
+        ["a", "failed"],
+        ["b", "completed"],
+      ]);
     }
   });
 
   it("gives a silent link up at its deadline", async () => {
     const { said, attempts } = await runAi([ai("a", [{ hang: true }]), ai("b", [text("Hello.")])]);
     expect(said).toBe("Hello.");
-    expect(attempts[0]).toMatchObject({ code: "provider_timeout", durationMs: aiDeadlines.connectMs, overdueMs: 0 });
+    expect(attempts[0]).toMatchObject({
+      code: "provider_timeout",
+      durationMs: aiDeadlines.connectMs,
+      overdueMs: 0,
+    });
   });
 
   it("gives a link up that says nothing useful, and one that stalls", async () => {
     const blank = await runAi([ai("a", [text(" "), { hang: true }]), ai("b", [text("Hello.")])]);
     expect(blank.attempts[0]).toMatchObject({ code: "provider_timeout", durationMs: aiDeadlines.usefulMs });
-    const stalled = await runAi([ai("a", [{ wait: 10 }, text("Hello "), { hang: true }]), ai("b", [text("there.")])]);
+    const stalled = await runAi([
+      ai("a", [{ wait: 10 }, text("Hello "), { hang: true }]),
+      ai("b", [text("there.")]),
+    ]);
     expect(stalled.said).toBe("Hello there.");
     expect(stalled.attempts[0]).toMatchObject({ durationMs: 10 + aiDeadlines.stallMs, usefulMs: 10 });
   });
@@ -92,7 +106,10 @@ describe("a chain of answerers", () => {
 
   it("lets the next link go on after the last whole word", async () => {
     const b = ai("b", [text(" two"), text(" people.")]);
-    const { said } = await runAi([ai("a", [text("The answer"), text(" is forty-tw"), { fail: "provider_unavailable" }]), b]);
+    const { said } = await runAi([
+      ai("a", [text("The answer"), text(" is forty-tw"), { fail: "provider_unavailable" }]),
+      b,
+    ]);
     expect(b.calls[0]!.request.spokenPrefix).toBe("The answer is ");
     expect(said).toBe("The answer is two people.");
   });
@@ -111,7 +128,10 @@ describe("a chain of answerers", () => {
       fc.asyncProperty(fc.array(fc.nat(second.length), { maxLength: 5 }), async (splits) => {
         const points = [...new Set([0, ...splits, second.length])].sort((x, y) => x - y);
         const deltas = points.slice(1).map((at, index) => text(second.slice(points[index], at)));
-        const { said } = await runAi([ai("a", [text("The fox is "), { fail: "provider_timeout" }]), ai("b", deltas)]);
+        const { said } = await runAi([
+          ai("a", [text("The fox is "), { fail: "provider_timeout" }]),
+          ai("b", deltas),
+        ]);
         expect(said).toBe(whole);
       }),
       { numRuns: 30 },
@@ -139,15 +159,24 @@ describe("a chain of answerers", () => {
   });
 
   it("fails with the last link's fault and the usage of all", async () => {
-    const { end } = await runAi([ai("a", [{ fail: "provider_overloaded" }]), ai("b", [{ fail: "provider_rejected" }])]);
-    expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_rejected" }, usage: { characters: 2 } });
+    const { end } = await runAi([
+      ai("a", [{ fail: "provider_overloaded" }]),
+      ai("b", [{ fail: "provider_rejected" }]),
+    ]);
+    expect(end).toMatchObject({
+      outcome: "failed",
+      error: { code: "provider_rejected" },
+      usage: { characters: 2 },
+    });
   });
 
   it("starts nothing after the call's own deadline", async () => {
     const clock = createFakeClock();
     const b = ai("b", [text("late")]);
     const chain = createChain([ai("a", [{ hang: true }]), b], aiPolicy);
-    const events = await clock.until(collect(chain.stream(aiRequest, { ...context(clock), deadlineMs: clock.nowMs() + 50 })));
+    const events = await clock.until(
+      collect(chain.stream(aiRequest, { ...context(clock), deadlineMs: clock.nowMs() + 50 })),
+    );
     expect(events).toMatchObject([{ type: "end", outcome: "failed", error: { code: "provider_timeout" } }]);
     expect(b.calls).toHaveLength(0);
   });
@@ -162,7 +191,10 @@ describe("a chain of answerers", () => {
         const clock = createFakeClock();
         const attempts: Attempt[] = [];
         const abort = new AbortController();
-        const steps: Step<AiChainEvent>[] = Array.from({ length: 5 }, () => [{ wait: 10 }, text("word ")]).flat();
+        const steps: Step<AiChainEvent>[] = Array.from({ length: 5 }, () => [
+          { wait: 10 },
+          text("word "),
+        ]).flat();
         const a = ai("a", deaf ? [text("word "), { deaf: true }] : steps);
         const b = ai("b", [text("never")]);
         const chain = createChain([a, b], aiPolicy, { onAttempt: (attempt) => attempts.push(attempt) });
@@ -201,7 +233,10 @@ async function runTts(links: ReturnType<typeof tts>[], request: Partial<TtsReque
 
 describe("a chain of voices", () => {
   it("takes audio without sound for a failure and hands none of it on", async () => {
-    const { samples, attempts } = await runTts([tts("a", [sound(800, 0), sound(800, 3)]), tts("b", [sound(10)])]);
+    const { samples, attempts } = await runTts([
+      tts("a", [sound(800, 0), sound(800, 3)]),
+      tts("b", [sound(10)]),
+    ]);
     expect(samples).toEqual(Array(10).fill(5000));
     expect(attempts[0]).toMatchObject({ provider: "a", outcome: "failed" });
   });
@@ -212,7 +247,13 @@ describe("a chain of voices", () => {
   });
 
   it("gives a voice up whose silence does not end", async () => {
-    const { samples, attempts } = await runTts([tts("a", [...Array(40)].map(() => sound(800, 0))), tts("b", [sound(1)])]);
+    const { samples, attempts } = await runTts([
+      tts(
+        "a",
+        [...Array(40)].map(() => sound(800, 0)),
+      ),
+      tts("b", [sound(1)]),
+    ]);
     expect(samples).toHaveLength(1);
     expect(attempts[0]!.outcome).toBe("failed");
   });
@@ -223,12 +264,25 @@ describe("a chain of voices", () => {
   });
 
   it("goes on in the next voice after the last whole word, by the marks", async () => {
-    const a = tts("a", [word("one", 0), sound(100), word("two", 100), sound(100), word("three", 200), sound(60), { fail: "provider_unavailable" }]);
+    const a = tts("a", [
+      word("one", 0),
+      sound(100),
+      word("two", 100),
+      sound(100),
+      word("three", 200),
+      sound(60),
+      { fail: "provider_unavailable" },
+    ]);
     const b = tts("b", [word("three", 0), sound(50, 900), word("four", 50), sound(50, 900)]);
     const { samples, marks } = await runTts([a, b]);
     expect(b.calls[0]!.request.text).toBe("three four");
     expect(samples).toEqual([...Array(200).fill(5000), ...Array(100).fill(900)]);
-    expect(marks).toEqual([["one", 0], ["two", 100], ["three", 200], ["four", 250]]);
+    expect(marks).toEqual([
+      ["one", 0],
+      ["two", 100],
+      ["three", 200],
+      ["four", 250],
+    ]);
   });
 
   it("says no word twice and leaves none out, wherever a marked voice dies", async () => {
@@ -249,7 +303,10 @@ describe("a chain of voices", () => {
         };
         const a = tts("a", [...say(spoken, diesAt), { fail: "provider_unavailable" }]);
         const b = createFakeProvider<TtsRequest, TtsEvent>("b", ({ text: rest }) =>
-          say(rest.split(" ").filter((token) => /\w/.test(token)), Number.POSITIVE_INFINITY),
+          say(
+            rest.split(" ").filter((token) => /\w/.test(token)),
+            Number.POSITIVE_INFINITY,
+          ),
         );
         const { marks, samples } = await runTts([a, b], { text });
         // Only the very first word, whose sound was not waited for, may begin again.
@@ -311,7 +368,10 @@ function utterance(clock: FakeClock, pieces: AudioPiece[], stepMs = 20): AudioRa
 }
 
 function spokenFor(frames: number): AudioPiece[] {
-  const samples = Array.from({ length: frames }, (_, index): AudioPiece => ({ type: "samples", fromSample: index * 320, pcm: new Int16Array(320) }));
+  const samples = Array.from(
+    { length: frames },
+    (_, index): AudioPiece => ({ type: "samples", fromSample: index * 320, pcm: new Int16Array(320) }),
+  );
   return [...samples, { type: "end", atSample: frames * 320 }];
 }
 
@@ -333,7 +393,11 @@ function listener(name: string, steps: Step<SttEvent>[]) {
 
 describe("a chain of recognisers", () => {
   const final = { give: { type: "final", text: "hello", untilSample: 320 } } as const;
-  const run = async (links: (clock: FakeClock) => Parameters<typeof createChain<SttRequest, SttEvent>>[0], frames = 10, stepMs = 20) => {
+  const run = async (
+    links: (clock: FakeClock) => Parameters<typeof createChain<SttRequest, SttEvent>>[0],
+    frames = 10,
+    stepMs = 20,
+  ) => {
     const clock = createFakeClock();
     const attempts: Attempt[] = [];
     const chain = createChain(links(clock), sttPolicy, { onAttempt: (attempt) => attempts.push(attempt) });
@@ -347,7 +411,11 @@ describe("a chain of recognisers", () => {
     const partial = { give: { type: "partial", text: "he" } } as const;
     const { events } = await run(() => [listener("a", [partial, { fail: "provider_unavailable" }]), b]);
     expect(b.heard).toEqual([11]);
-    expect(events).toMatchObject([{ type: "partial" }, { type: "final" }, { type: "end", outcome: "completed", provider: "b" }]);
+    expect(events).toMatchObject([
+      { type: "partial" },
+      { type: "final" },
+      { type: "end", outcome: "completed", provider: "b" },
+    ]);
   });
 
   it("has no deadline while the speaker speaks on", async () => {
@@ -357,8 +425,14 @@ describe("a chain of recognisers", () => {
 
   it("gives one up that says nothing after the end, that never listens, or that stops listening", async () => {
     const mute = await run(() => [listener("a", [{ hang: true }]), listener("b", [final])]);
-    expect(mute.attempts[0]).toMatchObject({ code: "provider_timeout", durationMs: 200 + sttDeadlines.usefulMs });
-    const idle = await run(() => [createFakeProvider<SttRequest, SttEvent>("a", [{ hang: true }]), listener("b", [final])]);
+    expect(mute.attempts[0]).toMatchObject({
+      code: "provider_timeout",
+      durationMs: 200 + sttDeadlines.usefulMs,
+    });
+    const idle = await run(() => [
+      createFakeProvider<SttRequest, SttEvent>("a", [{ hang: true }]),
+      listener("b", [final]),
+    ]);
     expect(idle.attempts[0]).toMatchObject({ durationMs: sttDeadlines.connectMs });
     const stuck = await run(() => [
       {
@@ -373,7 +447,8 @@ describe("a chain of recognisers", () => {
       listener("b", [final]),
     ]);
     expect(stuck.attempts[0]).toMatchObject({ durationMs: sttDeadlines.stallMs });
-    for (const { events } of [mute, idle, stuck]) expect(events.at(-1)).toMatchObject({ outcome: "completed", provider: "b" });
+    for (const { events } of [mute, idle, stuck])
+      expect(events.at(-1)).toMatchObject({ outcome: "completed", provider: "b" });
   });
 
   it("takes no transcript for a failure, and a failure after the transcript for none", async () => {

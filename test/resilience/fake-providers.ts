@@ -1,4 +1,10 @@
-import type { CallContext, EndEvent, Provider, ProviderFault, TtsEvent } from "../../gateway/providers/provider.ts";
+import type {
+  CallContext,
+  EndEvent,
+  Provider,
+  ProviderFault,
+  TtsEvent,
+} from "../../gateway/providers/provider.ts";
 
 /** What a fake does, one step after the other: waits, yields, hangs or fails; it completes after the last. */
 export type Step<Event> =
@@ -51,7 +57,12 @@ export function createFakeProvider<Request, Event>(
           else if ("deaf" in step) await new Promise(() => undefined);
           else await pause("wait" in step ? step.wait : Number.POSITIVE_INFINITY, context);
         }
-        yield { type: "end", outcome: context.signal.aborted ? "cancelled" : "completed", usage: { characters: 1 }, provider: name };
+        yield {
+          type: "end",
+          outcome: context.signal.aborted ? "cancelled" : "completed",
+          usage: { characters: 1 },
+          provider: name,
+        };
       } finally {
         call.over = true;
       }
@@ -60,7 +71,13 @@ export function createFakeProvider<Request, Event>(
 }
 
 function failed(provider: string, code: ProviderFault["code"]): EndEvent {
-  return { type: "end", outcome: "failed", error: { code, message: code, retryable: true }, usage: { characters: 1 }, provider };
+  return {
+    type: "end",
+    outcome: "failed",
+    error: { code, message: code, retryable: true },
+    usage: { characters: 1 },
+    provider,
+  };
 }
 
 function pause(ms: number, { clock, signal }: CallContext): Promise<void> {
@@ -81,7 +98,10 @@ export function sound(samples: number, level = 5000): { give: Extract<TtsEvent, 
   return { give: { type: "audio", pcm: new Int16Array(samples).fill(level) } };
 }
 
-export function word(text: string, fromSample: number): { give: { type: "word"; text: string; fromSample: number } } {
+export function word(
+  text: string,
+  fromSample: number,
+): { give: { type: "word"; text: string; fromSample: number } } {
   return { give: { type: "word", text, fromSample } };
 }
 

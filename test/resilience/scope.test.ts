@@ -8,7 +8,11 @@ describe("a scope", () => {
     const child = openScope(parent.signal);
     const sibling = openScope(parent.signal);
     child.abort();
-    expect([child.signal.aborted, sibling.signal.aborted, parent.signal.aborted]).toEqual([true, false, false]);
+    expect([child.signal.aborted, sibling.signal.aborted, parent.signal.aborted]).toEqual([
+      true,
+      false,
+      false,
+    ]);
     parent.abort();
     expect(sibling.signal.aborted).toBe(true);
   });

@@ -139,13 +139,13 @@ const actions: Action[] = [
     const itemId = world.pick(world.ended, pick);
     if (!itemId || !world.listening.delete(itemId)) return;
     world.ended.delete(itemId);
-    world.event({ type: "transcribed", itemId, text: words[pick % words.length] ?? "", provider: "model" });
+    world.event({ type: "transcribed", itemId, text: words[pick % words.length] ?? "", provider: "model", attempts: [] });
   },
   (world, { pick }) => {
     const itemId = world.pick(world.ended, pick);
     if (!itemId || !world.listening.delete(itemId)) return;
     world.ended.delete(itemId);
-    world.event({ type: "transcriptionFailed", itemId, code: "provider_overloaded", message: "full", provider: "model" });
+    world.event({ type: "transcriptionFailed", itemId, code: "provider_overloaded", message: "full", provider: "model", attempts: [] });
   },
   speakPiece,
   speakPiece,
@@ -250,7 +250,7 @@ function settle(world: World): void {
     for (const itemId of [...world.ended]) {
       world.ended.delete(itemId);
       if (world.listening.delete(itemId)) {
-        world.event({ type: "transcribed", itemId, text: "settled", provider: "model" });
+        world.event({ type: "transcribed", itemId, text: "settled", provider: "model", attempts: [] });
       }
     }
     for (const pick of [0, 0]) endReply(world, { kind: 0, pick, ms: 0 });
@@ -263,6 +263,7 @@ function check(world: World): void {
   const done = new Map<string, number>();
   const openItems = new Set<string>();
   const finished = new Set<string>();
+  const closedItems = new Set<string>();
   for (const output of world.outputs) {
     if ("responseId" in output && finished.has(output.responseId)) {
       expect(["turnReport", "outputCleared"], `${output.type} after response.done`).toContain(output.type);
@@ -280,6 +281,10 @@ function check(world: World): void {
         expect(openItems.has(output.item.id), "ids never cross turns").toBe(false);
         openItems.add(output.item.id);
         break;
+      case "outputItemDone":
+        expect(openItems.has(output.item.id) && !closedItems.has(output.item.id), "an item ends once").toBe(true);
+        closedItems.add(output.item.id);
+        break;
       case "transcriptDelta":
       case "textDelta":
         expect(openItems.has(output.itemId), "a delta's item was announced").toBe(true);
@@ -288,6 +293,7 @@ function check(world: World): void {
   }
   expect([...done.entries()].sort(), "response.done comes for each, once").toEqual([...created.entries()].sort());
   for (const count of created.values()) expect(count).toBe(1);
+  expect([...closedItems].sort(), "every item that began has an end").toEqual([...openItems].sort());
   const ids = world.outputs.flatMap((output) => (output.type === "itemAdded" ? [output.item.id] : []));
   expect(new Set(ids).size, "an item is added once").toBe(ids.length);
 }

@@ -44,7 +44,8 @@ export function createFakeClock(startMs = 1_000, seed = 1): FakeClock {
   const nextTimer = () => {
     let next: FakeTimer | null = null;
     for (const timer of timers) {
-      if (next === null || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order)) next = timer;
+      if (next === null || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order))
+        next = timer;
     }
     return next;
   };
@@ -86,7 +87,8 @@ export function createFakeClock(startMs = 1_000, seed = 1): FakeClock {
       await settle();
       while (!settled) {
         const timer = nextTimer();
-        if (timer === null || timer.atMs > endMs) throw new Error("nothing that is due would settle the promise");
+        if (timer === null || timer.atMs > endMs)
+          throw new Error("nothing that is due would settle the promise");
         run(timer);
         await settle();
       }

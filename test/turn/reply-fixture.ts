@@ -53,7 +53,10 @@ export interface Setting {
 export const instantPlayback: PlaybackControl = { waitStarted: () => Promise.resolve() };
 
 /** A playback whose pieces start when `start` says so. */
-export function manualPlayback(): PlaybackControl & { start(index: number): void; readonly waiting: number[] } {
+export function manualPlayback(): PlaybackControl & {
+  start(index: number): void;
+  readonly waiting: number[];
+} {
   const waiters = new Map<number, () => void>();
   return {
     waitStarted: (index, signal) =>
@@ -108,7 +111,10 @@ export function prepareReply(setting: Setting) {
   return { clock, stages, prepared, request, run };
 }
 
-export async function collect(events: AsyncIterable<ReplyEvent>, into: ReplyEvent[] = []): Promise<ReplyEvent[]> {
+export async function collect(
+  events: AsyncIterable<ReplyEvent>,
+  into: ReplyEvent[] = [],
+): Promise<ReplyEvent[]> {
   for await (const event of events) into.push(event);
   return into;
 }
@@ -126,7 +132,9 @@ export function view(events: ReplyEvent[]) {
     events.filter((event): event is Extract<ReplyEvent, { type: T }> => event.type === type);
   return {
     pieces: of("piece").map(({ text }) => text),
-    text: of("text").map(({ delta }) => delta).join(""),
+    text: of("text")
+      .map(({ delta }) => delta)
+      .join(""),
     words: of("word").map(({ text }) => text),
     samples: of("audio").reduce((sum, { pcm }) => sum + pcm.length, 0),
     ledgers: of("ledger").map(({ ledger }) => ledger),

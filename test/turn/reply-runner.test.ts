@@ -1,11 +1,20 @@
 import { describe, expect, it } from "vitest";
 import type { TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
-import type { ReplyEvent } from "../../gateway/turn/reply.ts";
 import { preparedSentences } from "../../gateway/turn/prepared.ts";
+import type { ReplyEvent } from "../../gateway/turn/reply.ts";
 import { replyLimits } from "../../gateway/turn/reply-runner.ts";
 import { createFakeProvider, sound, text, word } from "../resilience/fake-providers.ts";
 import type { FakeAi, FakeTts } from "./reply-fixture.ts";
-import { collect, failingTts, manualPlayback, markedTts, prepareReply, runReply, sayingAi, view } from "./reply-fixture.ts";
+import {
+  collect,
+  failingTts,
+  manualPlayback,
+  markedTts,
+  prepareReply,
+  runReply,
+  sayingAi,
+  view,
+} from "./reply-fixture.ts";
 
 /** Checks what holds of every reply: order of pieces, one end, at the end. */
 function expectOrder(events: ReplyEvent[]): void {
@@ -27,7 +36,13 @@ function expectOrder(events: ReplyEvent[]): void {
   }
 }
 
-const sentences = ["One comes first. ", "Two is the second. ", "Three is third. ", "Four is fourth. ", "Five is last."];
+const sentences = [
+  "One comes first. ",
+  "Two is the second. ",
+  "Three is third. ",
+  "Four is fourth. ",
+  "Five is last.",
+];
 
 describe("a spoken reply", () => {
   it("says every word of the answer once, in order", async () => {
@@ -46,15 +61,26 @@ describe("a spoken reply", () => {
   });
 
   it("hands audio on in the order of the text, whichever voice is ready first", async () => {
-    const tts: FakeTts = createFakeProvider("tts", ({ text: said }) => [{ wait: said.startsWith("One") ? 500 : 5 }, sound(10, said.length * 100)]);
+    const tts: FakeTts = createFakeProvider("tts", ({ text: said }) => [
+      { wait: said.startsWith("One") ? 500 : 5 },
+      sound(10, said.length * 100),
+    ]);
     const { events, samples } = await runReply({ ai: [sayingAi(sentences)], tts: [tts] });
     expectOrder(events);
     expect(samples).toBe(50);
-    expect(tts.calls.map(({ request }) => request.text.split(" ")[0])).toEqual(["One", "Two", "Three", "Four", "Five"]);
+    expect(tts.calls.map(({ request }) => request.text.split(" ")[0])).toEqual([
+      "One",
+      "Two",
+      "Three",
+      "Four",
+      "Five",
+    ]);
   });
 
   it("begins to speak while the answer is still being written", async () => {
-    const { clock, run } = prepareReply({ ai: [sayingAi(["In the morning, we ", "walk the dog. ", "And then?"], 100, 1000)] });
+    const { clock, run } = prepareReply({
+      ai: [sayingAi(["In the morning, we ", "walk the dog. ", "And then?"], 100, 1000)],
+    });
     const events: ReplyEvent[] = [];
     const running = collect(run(), events);
     await clock.advance(150);
@@ -82,7 +108,10 @@ describe("a spoken reply", () => {
 
   it("speaks plain words and keeps the marks in the text", async () => {
     const tts = markedTts();
-    const { pieces } = await runReply({ ai: [sayingAi(["**Bold words** come 🎉 first. Then `code`."])], tts: [tts] });
+    const { pieces } = await runReply({
+      ai: [sayingAi(["**Bold words** come 🎉 first. Then `code`."])],
+      tts: [tts],
+    });
     expect(pieces.join("")).toBe("**Bold words** come 🎉 first. Then `code`.");
     expect(tts.calls.map(({ request }) => request.text)).toEqual(["Bold words come first.", "Then code."]);
   });
@@ -109,7 +138,10 @@ describe("a spoken reply", () => {
       [() => new Promise<never>(() => undefined), []],
     ] as const) {
       const ai = sayingAi(["Hello there."]);
-      const { end, ledgers } = await runReply({ ai: [ai], retrieve: retrieve as () => Promise<(typeof passage)[]> });
+      const { end, ledgers } = await runReply({
+        ai: [ai],
+        retrieve: retrieve as () => Promise<(typeof passage)[]>,
+      });
       expect(end.outcome).toBe("completed");
       expect(ai.calls[0]!.request.passages).toEqual(passages);
       for (const entry of ledgers[0]!.entries.filter(({ span }) => span === "retrieve")) {
@@ -119,8 +151,13 @@ describe("a spoken reply", () => {
   });
 
   it("ends incomplete where the AI's limit or the buffer's cut it, with what was said until then", async () => {
-    const cut = sayingAi(["Hello there. "], 0, 0, [{ give: { type: "incomplete", reason: "max_output_tokens" } }]);
-    expect((await runReply({ ai: [cut] })).end).toMatchObject({ outcome: "incomplete", reason: "max_output_tokens" });
+    const cut = sayingAi(["Hello there. "], 0, 0, [
+      { give: { type: "incomplete", reason: "max_output_tokens" } },
+    ]);
+    expect((await runReply({ ai: [cut] })).end).toMatchObject({
+      outcome: "incomplete",
+      reason: "max_output_tokens",
+    });
     const endless = sayingAi(Array(100).fill("More words come. "));
     const { end, pieces } = await runReply({ ai: [endless], options: { limits: { textCharsMax: 170 } } });
     expect(end).toMatchObject({ outcome: "incomplete", reason: "max_output_tokens" });
@@ -147,15 +184,21 @@ describe("a spoken reply", () => {
 
   it("with tool calls alone is completed, says nothing, and gives the line of time before the first", async () => {
     const call = { type: "toolCall", callId: "1", name: "f", arguments: "{}" } as const;
-    const { events, end } = await runReply({ ai: [createFakeProvider("ai", [{ wait: 40 }, { give: call }])] });
+    const { events, end } = await runReply({
+      ai: [createFakeProvider("ai", [{ wait: 40 }, { give: call }])],
+    });
     expect(events.map(({ type }) => type)).toEqual(["ledger", "toolCall", "end"]);
-    expect(events[0]).toMatchObject({ ledger: { entries: [{ span: "overhead" }, { span: "ai", durationMs: 40 }] } });
+    expect(events[0]).toMatchObject({
+      ledger: { entries: [{ span: "overhead" }, { span: "ai", durationMs: 40 }] },
+    });
     expect(end.outcome).toBe("completed");
   });
 
   it("breaks an answer off that calls without end", async () => {
     const call = { type: "toolCall", callId: "1", name: "f", arguments: "{}" } as const;
-    const { toolCalls, end } = await runReply({ ai: [createFakeProvider("ai", Array(100).fill({ give: call }))] });
+    const { toolCalls, end } = await runReply({
+      ai: [createFakeProvider("ai", Array(100).fill({ give: call }))],
+    });
     expect(toolCalls).toHaveLength(replyLimits.toolCallsMax);
     expect(end.outcome).toBe("incomplete");
   });
@@ -164,7 +207,10 @@ describe("a spoken reply", () => {
 describe("when providers fail", () => {
   it("goes on with the next AI before and after words, and nobody notices", async () => {
     const dead: FakeAi = createFakeProvider("dead", [{ fail: "provider_overloaded" }]);
-    const dying: FakeAi = createFakeProvider("dying", [text("One comes fir"), { fail: "provider_unavailable" }]);
+    const dying: FakeAi = createFakeProvider("dying", [
+      text("One comes fir"),
+      { fail: "provider_unavailable" },
+    ]);
     const { pieces, end } = await runReply({ ai: [dead, dying, sayingAi(["first. Two is next."])] });
     expect(pieces.join("")).toBe("One comes first. Two is next.");
     expect(end.outcome).toBe("completed");
@@ -186,14 +232,20 @@ describe("when providers fail", () => {
       sound(40),
       { fail: "provider_unavailable" },
     ]);
-    const { words, samples, end } = await runReply({ ai: [sayingAi(["One comes first."])], tts: [dying, markedTts()] });
+    const { words, samples, end } = await runReply({
+      ai: [sayingAi(["One comes first."])],
+      tts: [dying, markedTts()],
+    });
     expect(words).toEqual(["One", "comes", "first."]);
     expect(samples).toBe(300);
     expect(end.outcome).toBe("completed");
   });
 
   it("says what was written and a prepared sentence when every AI failed", async () => {
-    const dying: FakeAi = createFakeProvider("ai", [text("One comes first. Two is"), { fail: "provider_overloaded" }]);
+    const dying: FakeAi = createFakeProvider("ai", [
+      text("One comes first. Two is"),
+      { fail: "provider_overloaded" },
+    ]);
     const { events, pieces, end } = await runReply({ ai: [dying] });
     expectOrder(events);
     expect(pieces).toEqual(["One comes first. ", "Two ", preparedSentences["provider_overloaded"]]);
@@ -218,10 +270,17 @@ describe("when providers fail", () => {
     let renders = 0;
     const voice: FakeTts = createFakeProvider("tts", () => {
       renders += 1;
-      return renders > Object.keys(preparedSentences).length ? [{ fail: "provider_unavailable" }] : [sound(24_000)];
+      return renders > Object.keys(preparedSentences).length
+        ? [{ fail: "provider_unavailable" }]
+        : [sound(24_000)];
     });
     const { clock, prepared, run, request } = prepareReply({ ai: [sayingAi(sentences)], tts: [voice] });
-    const warming = prepared.warm(voice, { clock, voice: "v", signal: new AbortController().signal, renderMs: 1000 });
+    const warming = prepared.warm(voice, {
+      clock,
+      voice: "v",
+      signal: new AbortController().signal,
+      renderMs: 1000,
+    });
     expect(await clock.until(warming)).toBe(Object.keys(preparedSentences).length);
     const events = await clock.until(collect(run()));
     expectOrder(events);
@@ -237,7 +296,11 @@ describe("when providers fail", () => {
     );
     const { events, pieces, end } = await runReply({ ai: [sayingAi(sentences, 0, 5)], tts: [tts] });
     expectOrder(events);
-    expect(pieces).toEqual(["One comes first. ", "Two is the second. ", preparedSentences["provider_rejected"]]);
+    expect(pieces).toEqual([
+      "One comes first. ",
+      "Two is the second. ",
+      preparedSentences["provider_rejected"],
+    ]);
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_rejected" } });
   });
 
@@ -248,14 +311,21 @@ describe("when providers fail", () => {
   });
 
   it("breaks a voice off that never ends", async () => {
-    const endless: FakeTts = createFakeProvider("tts", ({ text: said }) => (said.startsWith("Hello") ? Array(1000).fill(sound(8_000)) : [sound(10)]));
+    const endless: FakeTts = createFakeProvider("tts", ({ text: said }) =>
+      said.startsWith("Hello") ? Array(1000).fill(sound(8_000)) : [sound(10)],
+    );
     const { samples, end } = await runReply({ tts: [endless] });
     expect(samples).toBeLessThanOrEqual((replyLimits.pieceAudioMaxMs / 1000) * 8_000 + 10);
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_rejected" } });
   });
 
   it("ends failed when a stage breaks its contract", async () => {
-    const broken = { name: "ai", stream: () => { throw new Error("a bug"); } };
+    const broken = {
+      name: "ai",
+      stream: () => {
+        throw new Error("a bug");
+      },
+    };
     const { end } = await runReply({ options: { ai: broken } });
     expect(end).toMatchObject({ outcome: "failed", error: { code: "internal_error" } });
   });
@@ -280,9 +350,16 @@ describe("an apology", () => {
 describe("a written reply", () => {
   it("hands text on as it comes, asks no voice, and gives the line of time before the first", async () => {
     const tts = markedTts();
-    const { events, text: said } = await runReply({ ai: [sayingAi(["Hel", "lo 👍 ", "you"], 30)], tts: [tts], request: { modality: "text" } });
+    const { events, text: said } = await runReply({
+      ai: [sayingAi(["Hel", "lo 👍 ", "you"], 30)],
+      tts: [tts],
+      request: { modality: "text" },
+    });
     expect(said).toBe("Hello 👍 you");
-    expect(events[0]).toMatchObject({ type: "ledger", ledger: { entries: [{ span: "overhead" }, { span: "ai", durationMs: 30 }] } });
+    expect(events[0]).toMatchObject({
+      type: "ledger",
+      ledger: { entries: [{ span: "overhead" }, { span: "ai", durationMs: 30 }] },
+    });
     expect(tts.calls).toHaveLength(0);
   });
 
@@ -294,9 +371,13 @@ describe("a written reply", () => {
   it("ends with an apology when the AI fails, and incomplete at the buffer's limit", async () => {
     const failing: FakeAi = createFakeProvider("ai", [text("One "), { fail: "provider_timeout" }]);
     const { text: said, end } = await runReply({ ai: [failing], request: { modality: "text" } });
-    expect(said).toBe(`One  ${preparedSentences["provider_timeout"]}`);
+    expect(said).toBe(`One ${preparedSentences["provider_timeout"]}`);
     expect(end.outcome).toBe("failed");
-    const endless = await runReply({ ai: [sayingAi(Array(100).fill("word "))], request: { modality: "text" }, options: { limits: { textCharsMax: 50 } } });
+    const endless = await runReply({
+      ai: [sayingAi(Array(100).fill("word "))],
+      request: { modality: "text" },
+      options: { limits: { textCharsMax: 50 } },
+    });
     expect(endless.text).toBe("word ".repeat(10));
     expect(endless.end.outcome).toBe("incomplete");
   });

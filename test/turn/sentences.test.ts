@@ -95,7 +95,9 @@ describe("the first piece", () => {
 });
 
 const fragments = fc.constantFrom(
-  ..."a|I|Dr|e.g|word|Hello|3.5|1.2.3|No|5|p.m|U.S|The|. |, |; |! |?! |... |… | |\n|\n\n|- |1. |**|`|# |\"|”|(|)|🎉|👨‍👩‍👧|。|、|日本|é|—| – |:|https://x.y/z?q|'s|\ud83d|\udc4d|  ".split("|"),
+  ..."a|I|Dr|e.g|word|Hello|3.5|1.2.3|No|5|p.m|U.S|The|. |, |; |! |?! |... |… | |\n|\n\n|- |1. |**|`|# |\"|”|(|)|🎉|👨‍👩‍👧|。|、|日本|é|—| – |:|https://x.y/z?q|'s|\ud83d|\udc4d|  ".split(
+    "|",
+  ),
   "|",
 );
 const texts = fc.array(fragments, { maxLength: 80 }).map((parts) => parts.join(""));
@@ -104,7 +106,9 @@ describe("any text", () => {
   it("gives the same pieces however its deltas were split, and joined they are the text", () => {
     fc.assert(
       fc.property(texts, fc.array(fc.nat(400), { maxLength: 30 }), (text, splits) => {
-        const points = [...new Set([0, ...splits.filter((at) => at < text.length), text.length])].sort((a, b) => a - b);
+        const points = [...new Set([0, ...splits.filter((at) => at < text.length), text.length])].sort(
+          (a, b) => a - b,
+        );
         const deltas = points.slice(1).map((at, index) => text.slice(points[index], at));
         const pieces = cut([text]);
         expect(cut(deltas)).toEqual(pieces);

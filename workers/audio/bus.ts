@@ -3,8 +3,8 @@ import type { BacklogBudget } from "./backlog.ts";
 import { BusChannel, type ChannelHost } from "./channel.ts";
 import { type AudioMemory, blockSamples, createAudioMemory, header } from "./layout.ts";
 import type { AudioBus, FrontEndSettings } from "./messages.ts";
-import type { FromThread, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 import { ThreadKeeper } from "./thread-keeper.ts";
+import type { FromThread, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 
 /** Limits of a bus, with their defaults. */
 export interface AudioBusOptions {
@@ -24,8 +24,6 @@ export interface AudioBusOptions {
   maxWindowsPerTick?: number;
   /** Audio that a session may keep; beyond it the session's input waits. Default 20 minutes. */
   maxKeptMs?: number;
-  /** Skips the VAD while no sub-band stands out from the noise. Default false. */
-  preGate?: boolean;
   /** Restarts of the thread in `restartWindowMs`; after that the bus stays unhealthy. Default 5. */
   maxRestarts?: number;
   /** Default 60 s. */
@@ -111,7 +109,6 @@ class Bus implements ManagedAudioBus {
         maxWindowsPerTick: options.maxWindowsPerTick ?? 8,
         maxKeptBlocks: Math.ceil(((options.maxKeptMs ?? 1_200_000) * 16) / blockSamples),
         clockOffsetMs,
-        preGate: options.preGate ?? false,
         channels: this.takeSnapshots(),
       }),
       onTick: (message) => this.handleTick(message),
@@ -214,4 +211,3 @@ class Bus implements ManagedAudioBus {
     }
   }
 }
-

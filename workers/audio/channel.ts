@@ -1,7 +1,7 @@
 /** One session's place on the bus, on the socket thread's side. */
 import { Backlog, type BacklogBudget } from "./backlog.ts";
-import { FrameStamps } from "./frame-stamps.ts";
 import { isSameFormat, sampleBytes } from "./format.ts";
+import { FrameStamps } from "./frame-stamps.ts";
 import {
   type AudioMemory,
   blockSamples,

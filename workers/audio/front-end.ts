@@ -1,6 +1,7 @@
 /** One channel in the audio thread: bytes to samples, gate, VAD windows, and the events that follow from them. */
-import { GateStage } from "./gate-stage.ts";
+
 import { isSameFormat, sampleBytes } from "./format.ts";
+import { GateStage } from "./gate-stage.ts";
 import { blocksPerChunk, chunkSamples, Intake } from "./intake.ts";
 import { type AudioMemory, type field, fieldIndex, ringBytes } from "./layout.ts";
 import type { FrontEndEvent, FrontEndSettings } from "./messages.ts";

@@ -33,7 +33,9 @@ const absenceOdds = 1;
 /** Power of about half a quantisation step: keeps divisions sane in digital silence. */
 const lowestPower = 1e-2;
 
-const window = Float64Array.from({ length: fftSamples }, (_, i) => Math.sin((Math.PI * (i + 0.5)) / fftSamples));
+const window = Float64Array.from({ length: fftSamples }, (_, i) =>
+  Math.sin((Math.PI * (i + 0.5)) / fftSamples),
+);
 
 // Tables by the leading bits of a float32: 64 steps an octave, from 2^-12 to 2^6.
 const tableShift = 17;

@@ -61,7 +61,13 @@ export class Intake {
    * @param inputs - samples taken in that format
    * @param ringTaken - the ring's counter
    */
-  resume(format: InputFormat, formatSample: number, inputs: number, ringTaken: number, readable: number): void {
+  resume(
+    format: InputFormat,
+    formatSample: number,
+    inputs: number,
+    ringTaken: number,
+    readable: number,
+  ): void {
     this.start(format, formatSample);
     this.finalSample = readable;
     this.readableSample = readable;

@@ -72,7 +72,5 @@ export interface ThreadOptions {
   maxKeptBlocks: number;
   /** Added to `process.hrtime` to get the gateway's clock. */
   clockOffsetMs: number;
-  /** Skips the VAD while no sub-band stands out from the noise. */
-  preGate: boolean;
   channels: ChannelSnapshot[];
 }

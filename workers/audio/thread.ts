@@ -60,7 +60,11 @@ class AudioThread {
   }
 
   private receive(): void {
-    for (let got = receiveMessageOnPort(this.port); got !== undefined; got = receiveMessageOnPort(this.port)) {
+    for (
+      let got = receiveMessageOnPort(this.port);
+      got !== undefined;
+      got = receiveMessageOnPort(this.port)
+    ) {
       this.handle(got.message as ToThread);
     }
   }
@@ -112,7 +116,8 @@ class AudioThread {
         windows += this.batch.length;
         await this.silero.run();
         const decidedAtMs = this.nowMs();
-        for (let i = 0; i < this.batch.length; i++) this.batch[i]!.decide(this.silero.ratios[i]!, decidedAtMs);
+        for (let i = 0; i < this.batch.length; i++)
+          this.batch[i]!.decide(this.silero.ratios[i]!, decidedAtMs);
         this.batch.length = 0;
       }
       if (windows === 0) return;

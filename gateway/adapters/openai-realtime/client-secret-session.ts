@@ -1,20 +1,25 @@
 /** The session settings that a client secret carries. */
 import { clientEventSchemas } from "../../../wire/schemas/client-events.ts";
+import { GatewayError } from "../../errors.ts";
 import type { SessionPatch } from "../../session/domain.ts";
+import { Refusal, refusalFromIssues } from "./decode-refusal.ts";
 import { patchFromSession } from "./session-mapping.ts";
 
 /**
- * Settings are checked like a `session.update`.
+ * Checks settings as a `session.update` with them would be.
  *
  * @param session - the protocol's session object, unchecked
- * @returns null where they don't fit: the secret still opens a session, with the server's defaults
+ * @throws GatewayError with the code and param that the event would be refused with
  */
-export function patchFromClientSecret(session: unknown): SessionPatch | null {
-  const parsed = clientEventSchemas["session.update"].safeParse({ type: "session.update", session });
-  if (!parsed.success || parsed.data.type !== "session.update") return null;
+export function patchFromClientSecret(session: unknown): SessionPatch {
   try {
+    const event = { type: "session.update", session };
+    const parsed = clientEventSchemas["session.update"].safeParse(event);
+    if (!parsed.success) throw refusalFromIssues(parsed.error.issues, event);
     return patchFromSession(parsed.data.session, { allow16kHz: false });
-  } catch {
-    return null;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { code, message, param } = error;
+    throw new GatewayError(code, param === null ? { message } : { message, param });
   }
 }

@@ -53,6 +53,7 @@ export function createRealtimeEndpoint(options: EndpointOptions): RealtimeEndpoi
     get activeSessions() {
       return connections.size;
     },
+    checkSession: (session) => void patchFromClientSecret(session),
     open: (context, socket) => openConnection(options, connections, onChange, context, socket),
     drain: (signal) =>
       new Promise((resolve) => {
@@ -176,6 +177,12 @@ function takeEvent(session: Session, decoded: Decoded, readAtMs: number): void {
 function configFor(base: SessionConfig, context: RealtimeContext): SessionConfig {
   const model = context.url.searchParams.get("model");
   const named = model ? applyPatch(base, { model: model.slice(0, 128) }) : base;
-  const patch = context.clientSecretSession === null ? null : patchFromClientSecret(context.clientSecretSession);
-  return patch ? applyPatch(named, patch) : named;
+  const { clientSecretSession } = context;
+  if (clientSecretSession === null) return named;
+  try {
+    return applyPatch(named, patchFromClientSecret(clientSecretSession));
+  } catch {
+    // It was checked when the secret was made; a gateway of another version may think otherwise.
+    return named;
+  }
 }

@@ -9,6 +9,8 @@ export interface Chunk {
   /** Title and headings, as in "Questions about Parley: What is Parley?". */
   source: string;
   text: string;
+  /** Other ways to ask for it; only at a section's first passage. */
+  alsoAsked: string[];
 }
 
 /** Sizes of a passage; the embedding model reads about 1,000 characters. */
@@ -26,7 +28,10 @@ export function cutDocument(title: string, text: string): Chunk[] {
     const heading = section.headings.at(-1) ?? "";
     const source = [name, ...section.headings].filter((part) => part !== "").join(": ");
     const sentences = section.paragraphs.flatMap(splitSentences).flatMap(cutLongSentence);
-    for (const group of groupSentences(sentences)) chunks.push({ heading, source, text: group.join(" ") });
+    for (const [index, group] of groupSentences(sentences).entries()) {
+      const alsoAsked = index === 0 ? section.alsoAsked : [];
+      chunks.push({ heading, source, text: group.join(" "), alsoAsked });
+    }
   }
   return chunks;
 }

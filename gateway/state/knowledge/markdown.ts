@@ -4,9 +4,14 @@
 export interface Section {
   /** Headings from the outermost in, the document's title left out; empty before the first one. */
   headings: string[];
+  /** Other ways to ask what the heading asks, from a comment `also asked: … | …`; not part of the prose. */
+  alsoAsked: string[];
   /** Plain prose; one entry a paragraph, list item or table row, each ending in punctuation. */
   paragraphs: string[];
 }
+
+/** Other ways to ask that one section may list. */
+const alsoAskedMax = 8;
 
 /**
  * @param markdown - a document; plain text is Markdown without marks
@@ -14,9 +19,10 @@ export interface Section {
  *   table rows as sentences ("Port: default 8080, from 1 to 65535.")
  */
 export function parseMarkdown(markdown: string): { title: string | null; sections: Section[] } {
-  const state: ParseState = { title: null, stack: [], sections: [], open: null, paragraph: [], table: null };
+  const state: ParseState = { title: null, stack: [], sections: [], open: null, alsoAsked: [], paragraph: [], table: null };
   let fence: string | null = null;
-  const text = markdown.replace(/<!--[\s\S]*?-->/g, "").replace(/^---\n[\s\S]*?\n---\n/, "");
+  const text = markdown
+    .replace(/<!--(?!\s*also asked:)[\s\S]*?-->/g, "").replace(/^---\n[\s\S]*?\n---\n/, "");
   for (const line of text.split(/\r?\n/)) {
     const mark = /^\s*(```+|~~~+)/.exec(line)?.[1];
     if (fence !== null) {
@@ -39,6 +45,8 @@ interface ParseState {
   stack: { level: number; text: string }[];
   sections: Section[];
   open: Section | null;
+  /** Collected for the section that follows. */
+  alsoAsked: string[];
   paragraph: string[];
   table: { header: string[]; ruled: boolean } | null;
 }
@@ -55,6 +63,11 @@ function readLine(state: ParseState, line: string): void {
     return;
   }
   state.table = null;
+  const also = /^\s*<!--\s*also asked:(.*?)-->\s*$/.exec(line)?.[1];
+  if (also !== undefined) {
+    state.alsoAsked = also.split("|").map((question) => question.trim()).filter(Boolean);
+    return;
+  }
   const item = /^\s*(?:[-*+]|\d+[.)])\s+(.*)$/.exec(line);
   if (item || line.trim() === "" || /^\s*(?:[-*_]\s*){3,}$/.test(line)) endParagraph(state);
   const content = item ? (item[1] ?? "") : line.replace(/^\s*>\s?/, "").trim();
@@ -69,6 +82,7 @@ function openSection(state: ParseState, level: number, text: string): void {
   while ((state.stack.at(-1)?.level ?? 0) >= level) state.stack.pop();
   state.stack.push({ level, text });
   state.open = null;
+  state.alsoAsked = [];
 }
 
 function endParagraph(state: ParseState): void {
@@ -80,7 +94,12 @@ function endParagraph(state: ParseState): void {
 function pushProse(state: ParseState, text: string): void {
   if (!/[\p{L}\p{N}]/u.test(text)) return;
   if (state.open === null) {
-    state.open = { headings: state.stack.map((entry) => entry.text), paragraphs: [] };
+    state.open = {
+      headings: state.stack.map((entry) => entry.text),
+      alsoAsked: state.alsoAsked.splice(0, alsoAskedMax),
+      paragraphs: [],
+    };
+    state.alsoAsked = [];
     state.sections.push(state.open);
   }
   const ended = /[.!?:;]["”')]*$/.test(text) ? text.replace(/[:;]$/, ".") : `${text}.`;

@@ -86,10 +86,9 @@ function insertRanked(best: Ranked[], candidate: Ranked, k: number): void {
 }
 
 function bestCosine(entry: Entry, vector: Float32Array): number | null {
-  const full = entry.vector === null ? null : dot(entry.vector, vector);
-  const question = entry.questionVector === null ? null : dot(entry.questionVector, vector);
-  if (full === null) return question;
-  return question === null ? full : Math.max(full, question);
+  let best = entry.vector === null ? null : dot(entry.vector, vector);
+  for (const question of entry.questionVectors) best = Math.max(best ?? -1, dot(question, vector));
+  return best;
 }
 
 function dot(left: Float32Array, right: Float32Array): number {

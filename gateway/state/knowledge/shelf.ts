@@ -12,19 +12,19 @@ export interface Entry extends Chunk {
   length: number;
   /** Of heading and text, of length 1; null until it was made. */
   vector: Float32Array | null;
-  /** Of the heading alone where it is a question; null until it was made or where there is none. */
-  questionVector: Float32Array | null;
+  /** Of the questions that it answers (heading, other ways to ask); empty until they were made. */
+  questionVectors: Float32Array[];
 }
 
 /** How much more a word in a heading counts than one in the text. */
 const headingWeight = 2;
 
-/** The texts whose vectors `entry` wants: heading and text, and the heading alone if it asks something. */
-export function textsToEmbed(entry: Entry): { full: string; question: string | null } {
-  const { heading, text } = entry;
+/** The texts whose vectors `entry` wants: heading and text together, and each question that it answers. */
+export function textsToEmbed(entry: Chunk): { full: string; questions: string[] } {
+  const { heading, text, alsoAsked } = entry;
   return {
     full: heading === "" ? text : `${heading} ${text}`,
-    question: heading.endsWith("?") ? heading : null,
+    questions: heading.endsWith("?") ? [heading, ...alsoAsked] : alsoAsked,
   };
 }
 
@@ -40,9 +40,9 @@ export class Shelf {
     return this.entries.size === 0 ? 1 : this.#totalLength / this.entries.size;
   }
 
-  /** Every term that occurs on the shelf. */
-  get vocabulary(): Iterable<string> {
-    return this.#postings.keys();
+  /** Every term that occurs on the shelf, with a word that it stands for. */
+  get surfaces(): ReadonlyMap<string, string> {
+    return this.#surfaces;
   }
 
   /** A word that the term stands for, normalised. */
@@ -63,17 +63,19 @@ export class Shelf {
       for (const count of terms.values()) length += count;
       const entry: Entry = {
         ...chunk,
-        ...{ id: `${documentId}#${index}`, documentId, terms, length, vector: null, questionVector: null },
+        ...{ id: `${documentId}#${index}`, documentId, terms, length, vector: null, questionVectors: [] },
       };
       this.entries.set(entry.id, entry);
       this.#totalLength += length;
-      for (const word of splitWords(`${chunk.heading} ${chunk.text}`)) {
-        if (!isStopWord(word) && !this.#surfaces.has(stem(word))) this.#surfaces.set(stem(word), word);
-      }
       for (const [term, count] of terms) {
         let list = this.#postings.get(term);
         if (!list) this.#postings.set(term, (list = new Map()));
         list.set(entry, count);
+        if (!this.#surfaces.has(term)) this.#surfaces.set(term, term);
+      }
+      for (const word of splitWords([chunk.heading, chunk.text, ...chunk.alsoAsked].join(" "))) {
+        const term = stem(word);
+        if (!isStopWord(word) && (this.#surfaces.get(term) ?? term) === term) this.#surfaces.set(term, word);
       }
       return entry;
     });
@@ -99,7 +101,7 @@ export class Shelf {
   }
 }
 
-function countTerms({ heading, text }: Chunk): Map<string, number> {
+function countTerms({ heading, text, alsoAsked }: Chunk): Map<string, number> {
   const terms = new Map<string, number>();
   const count = (from: string, weight: number) => {
     for (const term of extractTerms(from)) terms.set(term, (terms.get(term) ?? 0) + weight);
@@ -110,5 +112,6 @@ function countTerms({ heading, text }: Chunk): Map<string, number> {
   };
   count(heading, headingWeight);
   count(text, 1);
+  for (const question of alsoAsked) count(question, 1);
   return terms;
 }

@@ -19,38 +19,34 @@ const lookUpsMax = 6;
 /** Looks every unknown word of the question up among the shelves' words. */
 export function correctWords(shelves: readonly Shelf[], query: string): Spelling {
   const terms = new Map<string, string>();
-  const unknown = new Set<string>();
-  const words = splitWords(query);
-  for (const word of words) {
-    const term = stem(word);
-    const isKnown = isStopWord(word) || shelves.some((shelf) => shelf.postings(term) !== undefined);
-    if (!isKnown && word.length >= minChars && !/\d/.test(word)) unknown.add(term);
-  }
   const surfaces = new Map<string, string>();
-  for (const term of [...unknown].slice(0, lookUpsMax)) {
-    const similar = findSimilar(shelves, term);
+  const words = splitWords(query);
+  let lookUps = 0;
+  for (const word of new Set(words)) {
+    const term = stem(word);
+    if (word.length < minChars || /\d/.test(word) || isStopWord(word)) continue;
+    if (shelves.some((shelf) => shelf.postings(term) !== undefined)) continue;
+    if (++lookUps > lookUpsMax) break;
+    const similar = findSimilar(shelves, word);
     if (similar === null) continue;
-    terms.set(term, similar.term);
-    surfaces.set(term, similar.surface);
+    terms.set(term, similar);
+    surfaces.set(word, shelves.find((shelf) => shelf.postings(similar))?.surface(similar) ?? similar);
   }
   if (terms.size === 0) return { text: query, terms };
-  return { text: words.map((word) => surfaces.get(stem(word)) ?? word).join(" "), terms };
+  return { text: words.map((word) => surfaces.get(word) ?? word).join(" "), terms };
 }
 
-/** The most frequent word of the shelves that is one letter off. */
-function findSimilar(shelves: readonly Shelf[], term: string): { term: string; surface: string } | null {
-  let best: { term: string; surface: string } | null = null;
+/** The term of the shelves' most frequent word that is one letter off. */
+function findSimilar(shelves: readonly Shelf[], word: string): string | null {
+  let best: string | null = null;
   let bestCount = 0;
   for (const shelf of shelves) {
-    for (const word of shelf.vocabulary) {
-      if (word.length < minChars - 1 || Math.abs(word.length - term.length) > 1) continue;
-      if (word[0] !== term[0] && term.length < freeFirstLetterChars) continue;
-      if (!isOneEditApart(word, term)) continue;
-      const count = shelf.postings(word)?.size ?? 0;
-      if (count > bestCount) {
-        best = { term: word, surface: shelf.surface(word) };
-        bestCount = count;
-      }
+    for (const [term, surface] of shelf.surfaces) {
+      if (surface.length < minChars || Math.abs(surface.length - word.length) > 1) continue;
+      if (surface[0] !== word[0] && word.length < freeFirstLetterChars) continue;
+      if (!isOneEditApart(surface, word)) continue;
+      const count = shelf.postings(term)?.size ?? 0;
+      if (count > bestCount) [best, bestCount] = [term, count];
     }
   }
   return best;

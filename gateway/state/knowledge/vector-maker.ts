@@ -96,17 +96,15 @@ async function embedBatch(
   entries: Entry[],
   options: { tenant: string; signal: AbortSignal; deadlineMs: number },
 ): Promise<void> {
-  const places: { entry: Entry; kind: "vector" | "questionVector" }[] = [];
-  const texts: string[] = [];
-  for (const entry of entries) {
-    const { full, question } = textsToEmbed(entry);
-    texts.push(full);
-    places.push({ entry, kind: "vector" });
-    if (question === null) continue;
-    texts.push(question);
-    places.push({ entry, kind: "questionVector" });
-  }
+  const wanted = entries.map(textsToEmbed);
+  const texts = wanted.flatMap(({ full, questions }) => [full, ...questions]);
   const vectors = await embedder.embed(texts, options);
   if (vectors.length !== texts.length) throw new Error("the embedder returned another number of vectors");
-  for (const [index, { entry, kind }] of places.entries()) entry[kind] = vectors[index] ?? null;
+  let at = 0;
+  for (const [index, entry] of entries.entries()) {
+    entry.vector = vectors[at++] ?? null;
+    const count = wanted[index]?.questions.length ?? 0;
+    entry.questionVectors = vectors.slice(at, at + count);
+    at += count;
+  }
 }

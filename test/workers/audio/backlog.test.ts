@@ -52,7 +52,8 @@ describe("backlog", () => {
     const backlog = new Backlog(1_000_000, { leftBytes: 1_000_000 });
     for (let i = 0; i < 10_000; i++) backlog.push(Uint8Array.of(i & 0xff), i);
     const bytes: number[] = [];
-    for (let piece = backlog.shift(1000); piece !== null; piece = backlog.shift(1000)) bytes.push(...piece.bytes);
+    for (let piece = backlog.shift(1000); piece !== null; piece = backlog.shift(1000))
+      bytes.push(...piece.bytes);
     expect(bytes).toEqual(Array.from({ length: 10_000 }, (_, i) => i & 0xff));
   });
 });

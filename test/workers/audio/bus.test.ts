@@ -75,7 +75,13 @@ describe("samples on the bus", () => {
     await until(() => channel.readableSamples === 60_000, "all is readable");
     const pcm = samplesOf(bytes);
     expect(channel.read(0, 60_000)).toEqual(pcm);
-    for (const [from, to] of [[0, 1], [1023, 1025], [5, 59_999], [30_000, 30_000], [100, 3000]] as const) {
+    for (const [from, to] of [
+      [0, 1],
+      [1023, 1025],
+      [5, 59_999],
+      [30_000, 30_000],
+      [100, 3000],
+    ] as const) {
       expect(channel.read(from, to)).toEqual(pcm.slice(from, to));
     }
     expect(() => channel.read(0, 60_001)).toThrow(RangeError);
@@ -137,7 +143,10 @@ describe("samples on the bus", () => {
       channel.write(new Uint8Array(640), clock - 3);
       if (frame % 20 === 19) await until(() => channel.readableSamples === channel.receivedSamples, "taken");
     }
-    expect(channel.frameTimes(599 * 320)).toEqual({ readAtMs: 2000 + 599 * 20 - 3, inBusAtMs: 2000 + 599 * 20 });
+    expect(channel.frameTimes(599 * 320)).toEqual({
+      readAtMs: 2000 + 599 * 20 - 3,
+      inBusAtMs: 2000 + 599 * 20,
+    });
     expect(channel.frameTimes(599 * 320 - 1)!.readAtMs).toBe(2000 + 598 * 20 - 3);
     expect(channel.frameTimes(88 * 320)!.readAtMs).toBe(2000 + 88 * 20 - 3);
     expect(channel.frameTimes(88 * 320 - 1)).toBeNull();
@@ -154,7 +163,9 @@ describe("samples on the bus", () => {
       channel.release(channel.readableSamples - 1000);
       channel.release(channel.readableSamples - 5000);
       expect(channel.keptFromSample).toBe(channel.readableSamples - 1000);
-      expect(channel.read(channel.keptFromSample, channel.readableSamples)).toEqual(samplesOf(bytes).slice(-1000));
+      expect(channel.read(channel.keptFromSample, channel.readableSamples)).toEqual(
+        samplesOf(bytes).slice(-1000),
+      );
     }
     expect(() => channel.read(channel.keptFromSample - 1, channel.readableSamples)).toThrow(RangeError);
     await until(() => statistics.call(bus).usedBlocks <= 3, "blocks are free");
@@ -461,7 +472,8 @@ describe("death of the thread", () => {
     await until(() => !bus!.healthy, "the thread is dead");
     // Sessions know nothing of it: what they do meanwhile counts.
     const rest = bytesOf(scene.pcm.slice(middle));
-    for (let from = 0; from < rest.length; from += 640) speaking.write(rest.subarray(from, from + 640), nowMs());
+    for (let from = 0; from < rest.length; from += 640)
+      speaking.write(rest.subarray(from, from + 640), nowMs());
     resampled.write(noise.subarray(24_001), nowMs());
     const born = open(silent);
     born.write(new Uint8Array(3200), nowMs());
@@ -476,7 +488,10 @@ describe("death of the thread", () => {
     expect(speaking.read(speaking.keptFromSample, scene.pcm.length)).toEqual(
       scene.pcm.slice(speaking.keptFromSample),
     );
-    await until(() => born.readableSamples === 1600 && resampled.readableSamples === 16_000, "all is readable");
+    await until(
+      () => born.readableSamples === 1600 && resampled.readableSamples === 16_000,
+      "all is readable",
+    );
 
     // The filter goes on as if nothing had happened.
     const unharmed = open({ ...silent, input: { encoding: "pcm16", sampleRateHz: 24000 } });
@@ -505,8 +520,8 @@ describe("death of the thread", () => {
   });
 
   it("at the start, for a model that isn't there, is an error", async () => {
-    await expect(startBus({ modelDir: `${modelDir}-missing`, maxRestarts: 1, restartBackoffMs: 1 })).rejects.toThrow(
-      /audio thread/,
-    );
+    await expect(
+      startBus({ modelDir: `${modelDir}-missing`, maxRestarts: 1, restartBackoffMs: 1 }),
+    ).rejects.toThrow(/audio thread/);
   });
 });

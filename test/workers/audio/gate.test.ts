@@ -39,7 +39,7 @@ function tailDb(before: Int16Array, after: Int16Array): number {
   return 10 * Math.log10(meanSquare(before, from, to) / (meanSquare(after, from, to) + 1e-9));
 }
 
-let clean: Scene[] = [];
+const clean: Scene[] = [];
 
 beforeAll(async () => {
   const texts = ["The quick brown fox jumps over the lazy dog.", "She sells sea shells by the sea shore."];

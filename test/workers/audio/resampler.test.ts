@@ -36,10 +36,14 @@ function gainDb(output: Int16Array): number {
 describe("resampler", () => {
   it("keeps the pass band within a tenth of a decibel", () => {
     for (const frequencyHz of [60, 300, 1000, 2500, 4000, 5500, 6500]) {
-      expect(Math.abs(gainDb(resample(24000, tone(24000, frequencyHz)))), `${frequencyHz} Hz`).toBeLessThan(0.1);
+      expect(Math.abs(gainDb(resample(24000, tone(24000, frequencyHz)))), `${frequencyHz} Hz`).toBeLessThan(
+        0.1,
+      );
     }
     for (const frequencyHz of [60, 300, 1000, 2500, 3200]) {
-      expect(Math.abs(gainDb(resample(8000, tone(8000, frequencyHz)))), `${frequencyHz} Hz`).toBeLessThan(0.1);
+      expect(Math.abs(gainDb(resample(8000, tone(8000, frequencyHz)))), `${frequencyHz} Hz`).toBeLessThan(
+        0.1,
+      );
     }
   });
 
@@ -62,7 +66,8 @@ describe("resampler", () => {
       const output = resample(rateHz, tone(rateHz, 440));
       const wanted = tone(16000, 440);
       expect(output.length).toBe(wanted.length);
-      for (let i = 200; i < output.length - 200; i++) expect(Math.abs(output[i]! - wanted[i]!)).toBeLessThan(12);
+      for (let i = 200; i < output.length - 200; i++)
+        expect(Math.abs(output[i]! - wanted[i]!)).toBeLessThan(12);
     }
   });
 
@@ -93,7 +98,7 @@ describe("resampler", () => {
     const square = Int16Array.from({ length: 4800 }, (_, i) => (i % 48 < 24 ? 32767 : -32768));
     const output = resample(24000, square);
     for (let i = 100; i < output.length - 100; i++) {
-      if ((i % 32) > 3 && (i % 32) < 13) expect(output[i]).toBeGreaterThan(20000);
+      if (i % 32 > 3 && i % 32 < 13) expect(output[i]).toBeGreaterThan(20000);
     }
   });
 });

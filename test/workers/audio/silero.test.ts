@@ -12,7 +12,10 @@ let scene: Scene;
 
 beforeAll(async () => {
   silero = await SileroBatch.load(modelDir);
-  const pieces = [await speak("The quick brown fox jumps over the lazy dog."), await speak("Call me back.", "rms")];
+  const pieces = [
+    await speak("The quick brown fox jumps over the lazy dog."),
+    await speak("Call me back.", "rms"),
+  ];
   scene = addNoise(layOut(pieces, 1000), "pink", 15, 3);
 });
 
@@ -39,7 +42,8 @@ async function listen(pcm: Int16Array): Promise<number[]> {
 function spokenWindows(): number[] {
   return scene.spans.flatMap(({ from, until }) => {
     const windows: number[] = [];
-    for (let w = Math.ceil(from / windowSamples) + 2; (w + 1) * windowSamples <= until - 2048; w++) windows.push(w);
+    for (let w = Math.ceil(from / windowSamples) + 2; (w + 1) * windowSamples <= until - 2048; w++)
+      windows.push(w);
     return windows;
   });
 }
@@ -54,12 +58,18 @@ describe("Silero", () => {
   });
 
   it("is deaf when it gets bare windows of 512 samples, without a word of complaint", async () => {
-    const model = await ort.InferenceSession.create(join(modelDir, "silero_vad_v6.onnx"), { intraOpNumThreads: 1 });
+    const model = await ort.InferenceSession.create(join(modelDir, "silero_vad_v6.onnx"), {
+      intraOpNumThreads: 1,
+    });
     let state = new ort.Tensor("float32", new Float32Array(stateSize), [2, 1, stateSize / 2]);
     const ratios: number[] = [];
     for (let window = 0; (window + 1) * windowSamples <= scene.pcm.length; window++) {
       const pcm = scene.pcm.subarray(window * windowSamples, (window + 1) * windowSamples);
-      const input = new ort.Tensor("float32", Float32Array.from(pcm, (v) => v / 32768), [1, windowSamples]);
+      const input = new ort.Tensor(
+        "float32",
+        Float32Array.from(pcm, (v) => v / 32768),
+        [1, windowSamples],
+      );
       const sr = new ort.Tensor("int64", BigInt64Array.of(16000n), []);
       const result = await model.run({ input, state, sr });
       ratios.push((result.output!.data as Float32Array)[0]!);
@@ -80,7 +90,8 @@ describe("Silero", () => {
     for (let window = 0; window < 120; window++) {
       // Channel c starts at window 3c and skips every (c + 2)nd turn.
       const present = shifts.map((_, c) => c).filter((c) => window >= 3 * c && window % (c + 2) !== 0);
-      for (const c of present) fill(silero.add(states[c]!), scene.pcm.subarray(shifts[c]!), together[c]!.length);
+      for (const c of present)
+        fill(silero.add(states[c]!), scene.pcm.subarray(shifts[c]!), together[c]!.length);
       await silero.run();
       for (const [i, c] of present.entries()) together[c]!.push(silero.ratios[i]!);
     }

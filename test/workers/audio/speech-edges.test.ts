@@ -48,7 +48,10 @@ async function listen(
 }
 
 /** Signed errors in ms of the nearest begin and end for every spoken piece; the counts must agree, too. */
-function errorsMs(scene: Scene, events: FrontEndEvent[]): { begins: number[]; ends: number[]; extra: number } {
+function errorsMs(
+  scene: Scene,
+  events: FrontEndEvent[],
+): { begins: number[]; ends: number[]; extra: number } {
   const begins = events.flatMap((event) =>
     event.type === "onset" || event.type === "resumed" ? event.sample : [],
   );

@@ -1,0 +1,176 @@
+/** How a response ends: its open message first, then itself, once; and how a caller interrupts it. */
+import type { Change } from "./change.ts";
+import type { Item, Part, ResponseStatus, ResponseView } from "./domain.ts";
+import { wordsBefore } from "./history.ts";
+import type { ActiveResponse, StoredItem } from "./state.ts";
+
+/** The one content part of a reply's message. */
+export function partOf(response: ActiveResponse, text: string): Part {
+  return response.modality === "audio" ? { type: "output_audio", transcript: text } : { type: "output_text", text };
+}
+
+/** A reply's message as its client sees it. */
+export function messageItem(response: ActiveResponse, itemId: string, text: string, status: "in_progress" | "completed" | "incomplete"): Item {
+  const parts = status === "in_progress" && text === "" ? [] : [partOf(response, text)];
+  return { type: "message", id: itemId, role: "assistant", status, parts };
+}
+
+/** A response as its client sees it. */
+export function view(response: ActiveResponse, status: ResponseStatus, reason: string | null, error: ResponseView["error"] = null): ResponseView {
+  const inProgress = status === "in_progress";
+  return {
+    id: response.id,
+    status,
+    reason,
+    error,
+    output: [...response.output],
+    usage: inProgress ? null : (response.ended?.usage ?? {}),
+    outOfBand: response.outOfBand,
+    outputModality: response.modality,
+    voice: response.voice,
+    outputFormat: response.format,
+    maxOutputTokens: response.maxOutputTokens,
+    metadata: response.metadata,
+  };
+}
+
+/** Ends a response: its open message first, then itself. Always the last thing that it says. */
+export function finish(
+  change: Change,
+  response: ActiveResponse,
+  status: "completed" | "cancelled" | "failed" | "incomplete",
+  reason: string | null,
+  error: ResponseView["error"],
+): void {
+  const output = [...response.output];
+  if (response.message) {
+    const item = closeMessage(change, response, response.message, status === "completed");
+    output.splice(response.message.outputIndex, 0, item);
+  }
+  change.set({ responses: change.state.responses.filter((other) => other.id !== response.id) });
+  change.send({ type: "responseDone", response: view({ ...response, output }, status, reason, error) });
+  change.send({ type: "rateLimits", limits: [rateLimit(change)] });
+  const attempts = [...response.attempts, ...(response.ended?.attempts ?? [])];
+  change.effect({ type: "turnClosed", responseId: response.id, ledger: response.ledger, outcome: status, attempts });
+  change.send({
+    type: "turnReport",
+    responseId: response.id,
+    ledger: response.ledger,
+    providers: attempts.map(({ stage, provider, outcome }) => ({ stage, provider, outcome })),
+  });
+  armIdle(change, response);
+}
+
+function closeMessage(
+  change: Change,
+  response: ActiveResponse,
+  message: NonNullable<ActiveResponse["message"]>,
+  completed: boolean,
+): Item {
+  const stored = change.item(message.itemId);
+  const text = stored?.heardMs !== undefined ? wordsBefore(stored.pieces ?? [], stored.heardMs) : message.text;
+  const item = messageItem(response, message.itemId, text, completed ? "completed" : "incomplete");
+  const at = { responseId: response.id, itemId: message.itemId, outputIndex: message.outputIndex, contentIndex: 0 };
+  if (response.modality === "audio") {
+    change.send({ type: "audioDone", ...at });
+    change.send({ type: "transcriptDone", ...at, transcript: text });
+  } else {
+    change.send({ type: "textDone", ...at, text });
+  }
+  change.send({ type: "partDone", ...at, part: partOf(response, text) });
+  if (stored) {
+    settleSent(change, message.itemId);
+    change.updateItem(message.itemId, (old) => ({ ...old, item }));
+    const index = change.state.items.findIndex((other) => other.item.id === message.itemId);
+    const previousItemId = change.state.items[index - 1]?.item.id ?? null;
+    change.send({ type: "itemDone", item, previousItemId });
+  }
+  change.send({ type: "outputItemDone", responseId: response.id, outputIndex: message.outputIndex, item });
+  return item;
+}
+
+/** Keeps how much of an item's audio went out, as the measure for truncation. */
+function settleSent(change: Change, itemId: string): void {
+  const { playback } = change.now;
+  if (playback?.itemId !== itemId) return;
+  change.updateItem(itemId, (stored) => ({ ...stored, sentMs: playback.sentMs }));
+}
+
+function rateLimit(change: Change) {
+  const { limits, allowance } = change.state;
+  const missing = limits.responsesPerMinute - allowance.tokens;
+  return {
+    name: "requests" as const,
+    limit: limits.responsesPerMinute,
+    remaining: Math.floor(allowance.tokens),
+    resetSeconds: Math.round((missing * 60_000) / limits.responsesPerMinute) / 1_000,
+  };
+}
+
+/** From the end of the reply's playback on, the client's idle time runs (on the clock of samples). */
+function armIdle(change: Change, response: ActiveResponse): void {
+  const detection = change.state.config.input.turnDetection;
+  if (response.outOfBand || detection?.type !== "server_vad" || detection.idleTimeoutMs === null) return;
+  if (change.state.input.utterance) return;
+  const { playback, receivedSamples } = change.now;
+  const leftMs = playback?.responseId === response.id ? playback.sentMs - playback.heardMs : 0;
+  change.alarm("idle", receivedSamples + (leftMs + detection.idleTimeoutMs) * 16);
+}
+
+/** Cuts what the listener's ear did not reach, for good. */
+export function settleHeard(change: Change, itemId: string, heardMs: number): void {
+  change.updateItem(itemId, (stored): StoredItem => {
+    if (stored.item.type !== "message" || !stored.pieces) return stored;
+    const transcript = wordsBefore(stored.pieces, heardMs);
+    return { ...stored, heardMs, item: { ...stored.item, parts: [{ type: "output_audio", transcript }] } };
+  });
+}
+
+/** The caller interrupts: what plays stops, what is being made is dropped, history keeps what was heard. */
+export function bargeIn(change: Change, announce: () => void): void {
+  const { playback } = change.now;
+  const stopped = change.state.responses.filter((response) => !response.outOfBand || response.modality === "audio");
+  for (const response of stopped) change.effect({ type: "cancelReply", responseId: response.id });
+  if (playback?.unheard) {
+    change.effect({ type: "flushPlayback" });
+    settleHeard(change, playback.itemId, playback.heardMs);
+  }
+  change.set({ owedReply: null, toolLedger: null });
+  announce();
+  for (const response of stopped) finishCancelled(change, response.id, "turn_detected");
+}
+
+function finishCancelled(change: Change, responseId: string, reason: string): void {
+  const response = change.response(responseId);
+  if (response) finish(change, response, "cancelled", reason, null);
+}
+
+/** A client's `response.cancel`. */
+export function onCancelResponse(change: Change, responseId: string | null, clientEventId: string | null): void {
+  const response = responseId === null ? change.inBand : change.response(responseId);
+  if (!response) {
+    return change.refuse("response_cancel_not_active", clientEventId, {
+      message: "Cancellation failed: no active response found",
+    });
+  }
+  cancelByClient(change, response);
+}
+
+export function cancelByClient(change: Change, response: ActiveResponse): void {
+  change.effect({ type: "cancelReply", responseId: response.id });
+  finishCancelled(change, response.id, "client_cancelled");
+}
+
+/** A client's `output_audio_buffer.clear`: silence now; *sent* and *heard* are the same from here. */
+export function onClearOutput(change: Change): void {
+  const { playback } = change.now;
+  const speaking = change.state.responses.find((response) => response.modality === "audio");
+  const responseId = playback?.unheard ? playback.responseId : (speaking?.id ?? change.state.lastResponseId);
+  if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
+  if (playback?.unheard) {
+    change.effect({ type: "flushPlayback" });
+    settleHeard(change, playback.itemId, playback.heardMs);
+  }
+  if (responseId) change.send({ type: "outputCleared", responseId });
+  if (speaking) finishCancelled(change, speaking.id, "client_cancelled");
+}
