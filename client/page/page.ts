@@ -36,7 +36,7 @@ const statusWords: Readonly<Record<ConversationState, string>> = {
   listening: "Listening. Say something.",
   hearing: "I hear you…",
   thinking: "Thinking…",
-  speaking: "Speaking. Talk over it, or press Escape, to interrupt.",
+  speaking: "Speaking. Talk over it to interrupt.",
 };
 
 function find<Type extends HTMLElement>(id: string): Type {

@@ -75,7 +75,7 @@ function watchReading(range: AudioRange, reading: Reading, clock: Clock, dueChan
     if (reading.state === "ended") return;
     reading.state = state;
     reading.sinceMs = clock.nowMs();
-    if (state !== "waiting") dueChanged();
+    dueChanged();
   }
   function watch(source: AsyncIterator<AudioPiece>): AsyncIterator<AudioPiece> {
     return {

@@ -19,8 +19,8 @@ import { openReplyLine } from "./reply-line.ts";
 import { retrieveInTime } from "./retrieval.ts";
 import type { SentenceLimits } from "./sentences.ts";
 import { createSentenceCutter, sentenceLimits } from "./sentences.ts";
-import type { Speech, SpeechLimits } from "./speech.ts";
-import { createSpeech } from "./speech.ts";
+import type { SpeechLimits } from "./speech.ts";
+import { Speech } from "./speech.ts";
 
 export interface ReplyLimits extends SpeechLimits {
   /** For retrieval; a turn goes on without passages after it. */
@@ -256,7 +256,8 @@ class Reply {
     this.#toolCalls += 1;
     if (this.#toolCalls > this.#limits.toolCallsMax) {
       this.#incomplete = "max_output_tokens";
-      return call.abort();
+      call.abort();
+      return;
     }
     if (this.#waitsFor === "ai" && this.#toolCalls === 1) {
       this.#line.spend("ai", provider);
@@ -279,7 +280,7 @@ class Reply {
 
   #open(firstIndex: number, onFault: () => void): Speech {
     const { tts, clock } = this.#options;
-    return createSpeech({
+    return new Speech({
       tts,
       clock,
       limits: this.#limits,

@@ -56,7 +56,7 @@ const closers = `"'”’»›)]}*_\`~`;
 const quotes = `"'”’»›`;
 const spaceless = /[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]/;
 const emojiToken =
-  /^[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}]+\s+/u;
+  /^(?:\p{Extended_Pictographic}|\p{Regional_Indicator}|\p{Emoji_Modifier}|\u{FE0F}|\u{200D})+\s+/u;
 
 /** One cutter for one reply. */
 export function createSentenceCutter(limits: SentenceLimits = sentenceLimits): SentenceCutter {

@@ -43,7 +43,7 @@ function tidy(text: string): string {
     .replace(/(?<=[\p{L}\p{N}])_+(?=[\p{L}\p{N}])/gu, " ")
     .replace(/_+/g, "")
     .replace(
-      /[\p{Extended_Pictographic}\p{Regional_Indicator}\u{1F3FB}-\u{1F3FF}\u{FE0F}\u{200D}\u{20E3}]+/gu,
+      /(?:\p{Extended_Pictographic}|\p{Regional_Indicator}|\p{Emoji_Modifier}|\u{FE0F}|\u{200D}|\u{20E3})+/gu,
       " ",
     )
     .replace(/([!?.,…])\1{3,}/g, "$1$1$1")

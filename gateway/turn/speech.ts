@@ -3,7 +3,7 @@
  * in, their audio is handed on in the order of the text.
  */
 import type { Clock } from "../clock.ts";
-import type { ProviderFault, TtsEvent, TtsProvider, Usage } from "../providers/provider.ts";
+import type { ProviderFault, TtsEvent, TtsProvider, TtsRequest, Usage } from "../providers/provider.ts";
 import { addUsage } from "../resilience/chain.ts";
 import type { Scope } from "../resilience/scope.ts";
 import { openScope } from "../resilience/scope.ts";
@@ -19,17 +19,6 @@ export interface SpeechLimits {
   ttsMs: number;
   /** A piece whose audio grows longer than this is broken off as a fault. */
   pieceAudioMaxMs: number;
-}
-
-export interface Speech {
-  /** Once finished: the index after the last piece that was handed on. */
-  readonly nextIndex: number;
-  /** Adds a piece; its synthesis starts as soon as the playing allows. */
-  say(text: string): void;
-  /** Adds a piece whose audio is there already. */
-  play(text: string, pcm: Int16Array): void;
-  /** Waits until everything said was handed on and no call is left; the fault that stopped it, else null. */
-  finish(): Promise<ProviderFault | null>;
 }
 
 export interface SpeechOptions {
@@ -76,190 +65,224 @@ const endlessFault: ProviderFault = {
 };
 
 /** The speech of one reply (or of what is said after it broke off). */
-export function createSpeech(options: SpeechOptions): Speech {
-  const { tts, clock, limits, request, control, line, usage, firstIndex, emit } = options;
-  const scope = openScope(options.signal);
-  const pieces: Piece[] = [];
-  const calls = new Set<Promise<void>>();
-  /** Handed on as a whole: pieces before `head`. Begun to be synthesised: pieces before `started`. */
-  let head = 0;
-  let started = 0;
-  let playing = -1;
-  let waitingFor = -1;
-  let sounded = options.sounded;
-  let leading: ReplyEvent[] = [];
-  let fault: ProviderFault | null = null;
-  let wake: (() => void) | null = null;
+export class Speech {
+  readonly #options: SpeechOptions;
+  readonly #scope: Scope;
+  readonly #pieces: Piece[] = [];
+  readonly #calls = new Set<Promise<void>>();
+  /** Pieces before it were handed on as a whole. */
+  #head = 0;
+  /** Pieces before it are being synthesised, or were. */
+  #started = 0;
+  /** Index of the last piece that is known to play, and of the one whose playing is waited for. */
+  #playing = -1;
+  #waitingFor = -1;
+  #sounded: boolean;
+  /** Silence before the first sound, and words in it. */
+  #leading: ReplyEvent[] = [];
+  #fault: ProviderFault | null = null;
+  #wake: (() => void) | null = null;
 
-  function hand(piece: Piece, event: TtsEvent): void {
-    if (!piece.announced) {
-      piece.announced = true;
-      emit({ type: "piece", index: piece.index, text: piece.text });
+  constructor(options: SpeechOptions) {
+    this.#options = options;
+    this.#scope = openScope(options.signal);
+    this.#sounded = options.sounded;
+  }
+
+  /** Once finished: the index after the last piece that was handed on. */
+  get nextIndex(): number {
+    return this.#options.firstIndex + this.#pieces.filter(({ announced }) => announced).length;
+  }
+
+  /** Adds a piece; its synthesis starts as soon as the playing allows. */
+  say(text: string): void {
+    this.#add(text, []);
+  }
+
+  /** Adds a piece whose audio is there already. */
+  play(text: string, pcm: Int16Array): void {
+    this.#add(text, [{ type: "audio", pcm }]);
+  }
+
+  /** Waits until everything said was handed on and no call is left; the fault that stopped it, else null. */
+  async finish(): Promise<ProviderFault | null> {
+    const { signal } = this.#options;
+    const onAbort = () => this.#wake?.();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      while (!this.#isDone()) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      if (this.#fault !== null) this.#scope.abort();
+      await Promise.all(this.#calls);
+      return this.#fault;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#scope.close();
     }
-    const handed: ReplyEvent = { ...event, index: piece.index };
-    if (sounded) return emit(handed);
-    // What is silent before the first sound is sent with it: the listener hears nothing of it any sooner.
-    leading.push(handed);
-    if (event.type === "audio" && isAudible(event.pcm)) sound(piece.call?.follower.provider ?? null);
   }
-  function sound(provider: string | null): void {
-    sounded = true;
-    options.onSound(provider);
-    for (const event of leading) emit(event);
-    leading = [];
+
+  #isDone(): boolean {
+    return this.#fault !== null || this.#options.signal.aborted || this.#head === this.#pieces.length;
   }
-  function deliver(piece: Piece, event: TtsEvent): void {
-    if (scope.signal.aborted || piece.call?.scope.signal.aborted) return;
-    if (pieces[head] === piece) hand(piece, event);
+
+  // ---- handing on, in order ----
+
+  #deliver(piece: Piece, event: TtsEvent): void {
+    if (this.#scope.signal.aborted || piece.call?.scope.signal.aborted) return;
+    if (this.#pieces[this.#head] === piece) this.#hand(piece, event);
     else piece.held.push(event);
   }
-  function moveHead(): void {
-    let piece = pieces[head];
-    while (piece !== undefined && fault === null) {
-      for (const event of piece.held) hand(piece, event);
-      piece.held = [];
-      if (!piece.whole) break;
-      close(piece);
-      head += 1;
-      piece = pieces[head];
+
+  #hand(piece: Piece, event: TtsEvent): void {
+    this.#announce(piece);
+    const handed: ReplyEvent = { ...event, index: piece.index };
+    if (this.#sounded) {
+      this.#options.emit(handed);
+      return;
     }
-    if (isDone()) wake?.();
-  }
-  function close(piece: Piece): void {
-    fault = piece.fault;
-    for (const event of leading) emit(event);
-    leading = [];
-    if (!piece.announced && fault === null) {
-      piece.announced = true;
-      emit({ type: "piece", index: piece.index, text: piece.text });
-    }
-    if (piece.announced) emit({ type: "pieceEnd", index: piece.index });
-  }
-  function isDone(): boolean {
-    return fault !== null || options.signal.aborted || head === pieces.length;
-  }
-  function end(piece: Piece, ended: ProviderFault | null): void {
-    piece.whole = true;
-    piece.fault = ended;
-    if (ended !== null && !options.signal.aborted) {
-      dropAfter(piece);
-      options.onFault();
-    }
-    moveHead();
-  }
-  /** Nothing is said after a piece that failed; those before it are still finished. */
-  function dropAfter(piece: Piece): void {
-    for (const other of pieces.splice(piece.index - firstIndex + 1)) {
-      other.held = [];
-      other.call?.scope.abort();
-    }
-    started = Math.min(started, pieces.length);
+    // What is silent before the first sound is sent with it: the listener hears nothing of it any sooner.
+    this.#leading.push(handed);
+    if (event.type !== "audio" || !isAudible(event.pcm)) return;
+    this.#sounded = true;
+    this.#options.onSound(piece.call?.follower.provider ?? null);
+    this.#handLeading();
   }
 
-  async function synthesise(piece: Piece): Promise<void> {
+  #announce(piece: Piece): void {
+    if (piece.announced) return;
+    piece.announced = true;
+    this.#options.emit({ type: "piece", index: piece.index, text: piece.text });
+  }
+
+  #handLeading(): void {
+    for (const event of this.#leading) this.#options.emit(event);
+    this.#leading = [];
+  }
+
+  #moveHead(): void {
+    let piece = this.#pieces[this.#head];
+    while (piece !== undefined && this.#fault === null) {
+      for (const event of piece.held) this.#hand(piece, event);
+      piece.held = [];
+      if (!piece.whole) break;
+      this.#close(piece);
+      this.#head += 1;
+      piece = this.#pieces[this.#head];
+    }
+    if (this.#isDone()) this.#wake?.();
+  }
+
+  #close(piece: Piece): void {
+    this.#fault = piece.fault;
+    this.#handLeading();
+    if (this.#fault === null) this.#announce(piece);
+    if (piece.announced) this.#options.emit({ type: "pieceEnd", index: piece.index });
+  }
+
+  // ---- synthesising, ahead ----
+
+  #add(text: string, held: TtsEvent[]): void {
+    const pieces = this.#pieces;
+    if (this.#fault !== null || pieces.some(({ fault }) => fault !== null)) return;
+    const index = this.#options.firstIndex + pieces.length;
+    pieces.push({ index, text, held, announced: false, whole: held.length > 0, fault: null, call: null });
+    this.#pump();
+  }
+
+  #pump(): void {
+    const { firstIndex, limits } = this.#options;
+    while (this.#started < this.#pieces.length && !this.#scope.signal.aborted && this.#fault === null) {
+      const piece = this.#pieces[this.#started]!;
+      const after = piece.index - limits.piecesAhead;
+      if (after >= firstIndex && after > this.#playing) {
+        this.#awaitPlaying(after);
+        return;
+      }
+      this.#started += 1;
+      if (piece.whole) {
+        this.#moveHead();
+        continue;
+      }
+      const call = this.#synthesise(piece).catch(() => undefined);
+      this.#calls.add(call);
+      void call.then(() => this.#calls.delete(call));
+    }
+  }
+
+  #awaitPlaying(index: number): void {
+    if (this.#waitingFor >= index) return;
+    this.#waitingFor = index;
+    const go = () => {
+      this.#playing = Math.max(this.#playing, index);
+      this.#pump();
+    };
+    this.#options.control.waitStarted(index, this.#scope.signal).then(go, go);
+  }
+
+  async #synthesise(piece: Piece): Promise<void> {
+    const { tts, clock, limits, line, request } = this.#options;
     const startedAtMs = clock.nowMs();
-    const onPath = () => !sounded && piece === pieces[0];
-    const follower = line.observe("tts", tts.name, onPath);
-    const call = openScope(scope.signal);
-    piece.call = { scope: call, follower };
+    const onPath = () => !this.#sounded && piece === this.#pieces[0];
+    const call = { scope: openScope(this.#scope.signal), follower: line.observe("tts", tts.name, onPath) };
+    piece.call = call;
     const context = {
-      signal: call.signal,
+      signal: call.scope.signal,
       deadlineMs: startedAtMs + limits.ttsMs,
       clock,
       tenant: request.tenant,
       callId: clock.randomId(9),
-      observer: follower.observer,
+      observer: call.follower.observer,
     };
-    const { voice, speedRatio, sampleRateHz, language } = request;
-    const asked = { text: speakable(piece.text), voice, speedRatio, sampleRateHz };
-    const samplesMax = (limits.pieceAudioMaxMs / 1000) * sampleRateHz;
+    const samplesMax = (limits.pieceAudioMaxMs / 1000) * request.sampleRateHz;
     let samples = 0;
-    let ended: ProviderFault | null = unknownFault;
+    let fault: ProviderFault | null = unknownFault;
     try {
-      for await (const event of tts.stream(
-        language === undefined ? asked : { ...asked, language },
-        context,
-      )) {
+      for await (const event of tts.stream(this.#ask(piece), context)) {
         if (event.type === "end") {
-          addUsage(usage, event.usage);
-          follower.ended(event.outcome, event.provider, startedAtMs);
-          if (event.outcome === "completed" && ended === unknownFault) ended = null;
-          else if (event.outcome === "failed") ended = event.error ?? unknownFault;
+          addUsage(this.#options.usage, event.usage);
+          call.follower.ended(event.outcome, event.provider, startedAtMs);
+          if (event.outcome === "completed" && fault === unknownFault) fault = null;
+          else if (event.outcome === "failed") fault = event.error ?? unknownFault;
           break;
         }
         if (event.type === "audio") samples += event.pcm.length;
-        if (samples <= samplesMax) deliver(piece, event);
-        else if (!call.signal.aborted) {
-          ended = endlessFault;
-          call.abort();
+        if (samples <= samplesMax) this.#deliver(piece, event);
+        else if (fault !== endlessFault) {
+          fault = endlessFault;
+          call.scope.abort();
         }
       }
     } finally {
-      call.close();
-      end(piece, ended);
+      call.scope.close();
+      this.#end(piece, fault);
     }
   }
 
-  function pump(): void {
-    while (started < pieces.length && !scope.signal.aborted && fault === null) {
-      const piece = pieces[started]!;
-      const after = piece.index - limits.piecesAhead;
-      if (after >= firstIndex && after > playing) return wait(after);
-      started += 1;
-      if (piece.whole) {
-        moveHead();
-        continue;
-      }
-      const call = synthesise(piece).catch(() => undefined);
-      calls.add(call);
-      void call.then(() => calls.delete(call));
-    }
+  #ask(piece: Piece): TtsRequest {
+    const { voice, speedRatio, sampleRateHz, language } = this.#options.request;
+    const asked = { text: speakable(piece.text), voice, speedRatio, sampleRateHz };
+    return language === undefined ? asked : { ...asked, language };
   }
-  function wait(index: number): void {
-    if (waitingFor >= index) return;
-    waitingFor = index;
-    const go = () => {
-      playing = Math.max(playing, index);
-      pump();
-    };
-    control.waitStarted(index, scope.signal).then(go, go);
-  }
-  function add(text: string, held: TtsEvent[]): void {
-    if (fault !== null || pieces.some((piece) => piece.fault !== null)) return;
-    pieces.push({
-      index: firstIndex + pieces.length,
-      text,
-      held,
-      announced: false,
-      whole: held.length > 0,
-      fault: null,
-      call: null,
-    });
-    pump();
-  }
-  const onAbort = () => wake?.();
 
-  return {
-    get nextIndex() {
-      return firstIndex + pieces.filter(({ announced }) => announced).length;
-    },
-    say: (text) => add(text, []),
-    play: (text, pcm) => add(text, [{ type: "audio", pcm }]),
-    async finish() {
-      options.signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        while (!isDone()) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-        if (fault !== null) scope.abort();
-        await Promise.all(calls);
-        return fault;
-      } finally {
-        options.signal.removeEventListener("abort", onAbort);
-        scope.close();
-      }
-    },
-  };
+  #end(piece: Piece, fault: ProviderFault | null): void {
+    piece.whole = true;
+    piece.fault = fault;
+    if (fault !== null && !this.#scope.signal.aborted && this.#pieces.includes(piece)) {
+      this.#dropAfter(piece);
+      this.#options.onFault();
+    }
+    this.#moveHead();
+  }
+
+  /** Nothing is said after a piece that failed; those before it are still finished. */
+  #dropAfter(piece: Piece): void {
+    for (const other of this.#pieces.splice(piece.index - this.#options.firstIndex + 1)) {
+      other.held = [];
+      other.call?.scope.abort();
+    }
+    this.#started = Math.min(this.#started, this.#pieces.length);
+  }
 }

@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { joinSamples } from "../../loadtest/callers/samples.ts";
 import {
   findAccessibilityFaults,
   mustSkipChromium,
@@ -90,6 +94,62 @@ describe.skipIf(mustSkipChromium())("the page, in Chromium, on a real gateway", 
       await page.getByRole("button", { name: "End" }).click();
       await page.getByRole("button", { name: "Talk" }).waitFor();
       expect(await page.evaluate(() => window.parley.state)).toBe("closed");
+      await page.close();
+    },
+    turnTimeoutMs + 30_000,
+  );
+});
+
+describe.skipIf(mustSkipChromium())("the page, in Chromium, on a real gateway with much to say", () => {
+  const reply = Array.from(
+    { length: 12 },
+    (_, i) => `This is sentence number ${i + 1} of a long reply.`,
+  ).join(" ");
+  let gateway: RunningGateway;
+  let browser: TestBrowser;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "parley-script-"));
+    const script = join(folder, "script.json");
+    await writeFile(script, JSON.stringify({ reply }));
+    gateway = await startGateway({ env: { PARLEY_AI: "scripted", PARLEY_SCRIPT: script } });
+    const speech = joinSamples([
+      await sayRecording(question, { rateHz: 48_000, beforeMs: 2000, afterMs: 6000 }),
+      await sayRecording("Wait, tell me something else instead.", { rateHz: 48_000, afterMs: 60_000 }),
+    ]);
+    browser = await startBrowser({ speech });
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await gateway?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it(
+    "falls silent when the user talks over the reply, and keeps only the words that were heard",
+    async () => {
+      const page = await browser.context.newPage();
+      await page.goto(`${gateway.url}?record=1`);
+      await page.getByRole("button", { name: "Talk" }).click();
+      await page.waitForFunction(() => window.parley.turns.some((turn) => turn.interrupted), undefined, {
+        timeout: turnTimeoutMs,
+      });
+      const pcm = await readRecording(page);
+      const turns = await page.evaluate(() => window.parley.turns);
+      const cut = turns.find((turn) => turn.interrupted)!;
+      const heard = transcribe(pcm.subarray(0, 28 * 24_000), 24_000);
+      console.info(JSON.stringify({ cut: cut.text, heard, playedMs: Math.round(pcm.length / 24) }));
+
+      expect(reply.startsWith(cut.text)).toBe(true);
+      expect(cut.text.length).toBeGreaterThan(10);
+      expect(cut.text.length).toBeLessThan(reply.length / 2);
+      // The next reply may have begun meanwhile; what was heard of the first one comes first.
+      expect(normaliseWords(heard)).toEqual(
+        expect.arrayContaining(["this", "is", "sentence", "number", "one"]),
+      );
+      expect(await page.evaluate(() => window.parley.errors)).toEqual([]);
       await page.close();
     },
     turnTimeoutMs + 30_000,

@@ -1,27 +1,21 @@
+import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type {
   AiProvider,
   AiRequest,
   Attempt,
-  AudioPiece,
-  AudioRange,
-  CallContext,
   EndEvent,
-  SttEvent,
-  SttRequest,
   TtsEvent,
   TtsRequest,
 } from "../../gateway/providers/provider.ts";
 import type { AiChainEvent } from "../../gateway/resilience/ai-policy.ts";
 import { aiDeadlines, aiPolicy } from "../../gateway/resilience/ai-policy.ts";
 import { createChain, drainMs } from "../../gateway/resilience/chain.ts";
-import { sttDeadlines, sttPolicy } from "../../gateway/resilience/stt-policy.ts";
 import { ttsDeadlines, ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
-import type { FakeClock } from "../turn/fake-clock.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";
 import type { Step } from "./fake-providers.ts";
-import { createFakeProvider, sound, text, word } from "./fake-providers.ts";
+import { collect, createFakeProvider, openContext, sound, text, word } from "./fake-providers.ts";
 
 const aiRequest: AiRequest = {
   instructions: "",
@@ -38,16 +32,6 @@ const ai = (name: string, steps: Step<AiChainEvent>[]) =>
   createFakeProvider<AiRequest, AiChainEvent>(name, steps);
 const tts = (name: string, steps: Step<TtsEvent>[]) => createFakeProvider<TtsRequest, TtsEvent>(name, steps);
 
-function context(clock: FakeClock, signal: AbortSignal = new AbortController().signal): CallContext {
-  return { signal, deadlineMs: clock.nowMs() + 60_000, clock, tenant: "t", callId: "c" };
-}
-
-async function collect<E>(stream: AsyncIterable<E>): Promise<E[]> {
-  const events: E[] = [];
-  for await (const event of stream) events.push(event);
-  return events;
-}
-
 function words(events: (AiChainEvent | EndEvent)[]): string {
   return events.map((event) => (event.type === "text" ? event.delta : "")).join("");
 }
@@ -56,7 +40,7 @@ async function runAi(links: AiProvider[], request: Partial<AiRequest> = {}) {
   const clock = createFakeClock();
   const attempts: Attempt[] = [];
   const chain = createChain(links, aiPolicy, { onAttempt: (attempt) => attempts.push(attempt) });
-  const events = await clock.until(collect(chain.stream({ ...aiRequest, ...request }, context(clock))));
+  const events = await clock.until(collect(chain.stream({ ...aiRequest, ...request }, openContext(clock))));
   await clock.advance(drainMs);
   expect(clock.pendingTimers).toBe(0);
   return { clock, attempts, events, said: words(events), end: events.at(-1) };
@@ -175,7 +159,7 @@ describe("a chain of answerers", () => {
     const b = ai("b", [text("late")]);
     const chain = createChain([ai("a", [{ hang: true }]), b], aiPolicy);
     const events = await clock.until(
-      collect(chain.stream(aiRequest, { ...context(clock), deadlineMs: clock.nowMs() + 50 })),
+      collect(chain.stream(aiRequest, { ...openContext(clock), deadlineMs: clock.nowMs() + 50 })),
     );
     expect(events).toMatchObject([{ type: "end", outcome: "failed", error: { code: "provider_timeout" } }]);
     expect(b.calls).toHaveLength(0);
@@ -198,7 +182,7 @@ describe("a chain of answerers", () => {
         const a = ai("a", deaf ? [text("word "), { deaf: true }] : steps);
         const b = ai("b", [text("never")]);
         const chain = createChain([a, b], aiPolicy, { onAttempt: (attempt) => attempts.push(attempt) });
-        const running = collect(chain.stream(aiRequest, context(clock, abort.signal)));
+        const running = collect(chain.stream(aiRequest, openContext(clock, abort.signal)));
         clock.timer(clock.nowMs() + afterMs, () => abort.abort());
         const events = await clock.until(running);
         const done = !deaf && afterMs > 50;
@@ -211,10 +195,23 @@ describe("a chain of answerers", () => {
     );
   });
 
+  it("leaves no listener on its caller's signal", async () => {
+    const clock = createFakeClock();
+    const { signal } = new AbortController();
+    const links = [
+      ai("a", [{ fail: "provider_timeout" }]),
+      ai("b", [{ hang: true }]),
+      ai("c", [text("Hello.")]),
+    ];
+    await clock.until(collect(createChain(links, aiPolicy).stream(aiRequest, openContext(clock, signal))));
+    await clock.advance(drainMs);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
   it("cancels its link when the reader goes away", async () => {
     const clock = createFakeClock();
     const a = ai("a", [text("one two "), { hang: true }]);
-    for await (const _ of createChain([a], aiPolicy).stream(aiRequest, context(clock))) break;
+    for await (const _ of createChain([a], aiPolicy).stream(aiRequest, openContext(clock))) break;
     await clock.settle();
     expect(a.calls[0]).toMatchObject({ aborted: true, over: true });
     expect(clock.pendingTimers).toBe(0);
@@ -225,7 +222,7 @@ async function runTts(links: ReturnType<typeof tts>[], request: Partial<TtsReque
   const clock = createFakeClock();
   const attempts: Attempt[] = [];
   const chain = createChain(links, ttsPolicy, { onAttempt: (attempt) => attempts.push(attempt) });
-  const events = await clock.until(collect(chain.stream({ ...ttsRequest, ...request }, context(clock))));
+  const events = await clock.until(collect(chain.stream({ ...ttsRequest, ...request }, openContext(clock))));
   const samples = events.flatMap((event) => (event.type === "audio" ? [...event.pcm] : []));
   const marks = events.flatMap((event) => (event.type === "word" ? [[event.text, event.fromSample]] : []));
   return { attempts, events, samples, marks, end: events.at(-1) };
@@ -339,124 +336,5 @@ describe("a chain of voices", () => {
     const { end, samples } = await runTts([tts("a", [sound(10), { fail: "provider_unavailable" }])]);
     expect(end).toMatchObject({ outcome: "failed" });
     expect(samples).toHaveLength(10);
-  });
-});
-
-/** An utterance: every piece comes `stepMs` after the one before. */
-function utterance(clock: FakeClock, pieces: AudioPiece[], stepMs = 20): AudioRange {
-  const startMs = clock.nowMs();
-  return {
-    sampleRateHz: 16000,
-    fromSample: 0,
-    async *read(_from, signal) {
-      for (const [index, piece] of pieces.entries()) {
-        const atMs = startMs + index * stepMs;
-        if (clock.nowMs() < atMs) {
-          await new Promise<void>((resolve) => {
-            const timer = clock.timer(atMs, resolve);
-            signal.addEventListener("abort", () => {
-              timer.cancel();
-              resolve();
-            });
-          });
-        }
-        if (signal.aborted) return;
-        yield piece;
-      }
-    },
-  };
-}
-
-function spokenFor(frames: number): AudioPiece[] {
-  const samples = Array.from(
-    { length: frames },
-    (_, index): AudioPiece => ({ type: "samples", fromSample: index * 320, pcm: new Int16Array(320) }),
-  );
-  return [...samples, { type: "end", atSample: frames * 320 }];
-}
-
-/** A recogniser that listens to the end, then follows `steps`. */
-function listener(name: string, steps: Step<SttEvent>[]) {
-  const heard: number[] = [];
-  const after = createFakeProvider<SttRequest, SttEvent>(name, steps);
-  return {
-    ...after,
-    heard,
-    async *stream(request: SttRequest, call: CallContext) {
-      let pieces = 0;
-      for await (const _ of request.audio.read(request.audio.fromSample, call.signal)) pieces += 1;
-      heard.push(pieces);
-      yield* after.stream(request, call);
-    },
-  };
-}
-
-describe("a chain of recognisers", () => {
-  const final = { give: { type: "final", text: "hello", untilSample: 320 } } as const;
-  const run = async (
-    links: (clock: FakeClock) => Parameters<typeof createChain<SttRequest, SttEvent>>[0],
-    frames = 10,
-    stepMs = 20,
-  ) => {
-    const clock = createFakeClock();
-    const attempts: Attempt[] = [];
-    const chain = createChain(links(clock), sttPolicy, { onAttempt: (attempt) => attempts.push(attempt) });
-    const request = { audio: utterance(clock, spokenFor(frames), stepMs) };
-    const events = await clock.until(collect(chain.stream(request, { ...context(clock), deadlineMs: 1e9 })));
-    return { events, attempts, clock };
-  };
-
-  it("lets the next one hear everything from the start, also after partial words", async () => {
-    const b = listener("b", [final]);
-    const partial = { give: { type: "partial", text: "he" } } as const;
-    const { events } = await run(() => [listener("a", [partial, { fail: "provider_unavailable" }]), b]);
-    expect(b.heard).toEqual([11]);
-    expect(events).toMatchObject([
-      { type: "partial" },
-      { type: "final" },
-      { type: "end", outcome: "completed", provider: "b" },
-    ]);
-  });
-
-  it("has no deadline while the speaker speaks on", async () => {
-    const { events } = await run(() => [listener("a", [final])], 600, 500);
-    expect(events.at(-1)).toMatchObject({ outcome: "completed" });
-  });
-
-  it("gives one up that says nothing after the end, that never listens, or that stops listening", async () => {
-    const mute = await run(() => [listener("a", [{ hang: true }]), listener("b", [final])]);
-    expect(mute.attempts[0]).toMatchObject({
-      code: "provider_timeout",
-      durationMs: 200 + sttDeadlines.usefulMs,
-    });
-    const idle = await run(() => [
-      createFakeProvider<SttRequest, SttEvent>("a", [{ hang: true }]),
-      listener("b", [final]),
-    ]);
-    expect(idle.attempts[0]).toMatchObject({ durationMs: sttDeadlines.connectMs });
-    const stuck = await run(() => [
-      {
-        name: "a",
-        async *stream({ audio }: SttRequest, call: CallContext) {
-          for await (const _ of audio.read(0, call.signal)) {
-            await new Promise<void>((resolve) => call.signal.addEventListener("abort", () => resolve()));
-          }
-          yield { type: "end" as const, outcome: "cancelled" as const, usage: {}, provider: "a" };
-        },
-      },
-      listener("b", [final]),
-    ]);
-    expect(stuck.attempts[0]).toMatchObject({ durationMs: sttDeadlines.stallMs });
-    for (const { events } of [mute, idle, stuck])
-      expect(events.at(-1)).toMatchObject({ outcome: "completed", provider: "b" });
-  });
-
-  it("takes no transcript for a failure, and a failure after the transcript for none", async () => {
-    const none = await run(() => [listener("a", []), listener("b", [final])]);
-    expect(none.events.at(-1)).toMatchObject({ outcome: "completed", provider: "b" });
-    const b = listener("b", [final]);
-    const late = await run(() => [listener("a", [final, { fail: "provider_unavailable" }]), b]);
-    expect(late.events.filter(({ type }) => type === "final")).toHaveLength(1);
-    expect(b.heard).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import type { Clock } from "../../gateway/clock.ts";
 import type {
   CallContext,
   EndEvent,
@@ -107,4 +108,16 @@ export function word(
 
 export function text(delta: string): { give: { type: "text"; delta: string } } {
   return { give: { type: "text", delta } };
+}
+
+/** What a call gets: a minute, and a signal that nobody aborts unless one is given. */
+export function openContext(clock: Clock, signal: AbortSignal = new AbortController().signal): CallContext {
+  return { signal, deadlineMs: clock.nowMs() + 60_000, clock, tenant: "t", callId: "c" };
+}
+
+/** Reads a stream to its end. */
+export async function collect<E>(stream: AsyncIterable<E>): Promise<E[]> {
+  const events: E[] = [];
+  for await (const event of stream) events.push(event);
+  return events;
 }

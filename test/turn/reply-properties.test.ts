@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AiRequest, TtsEvent } from "../../gateway/providers/provider.ts";
@@ -56,6 +57,7 @@ describe("an aborted reply", () => {
           } else expect(events.at(-1)).toMatchObject({ type: "end", outcome: "completed" });
           for (const call of [...dying.calls, ...ai.calls, ...tts.calls]) expect(call.over).toBe(true);
           expect(clock.pendingTimers).toBe(0);
+          expect(getEventListeners(abort.signal, "abort")).toHaveLength(0);
         },
       ),
       { numRuns: 150 },

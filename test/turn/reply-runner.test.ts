@@ -248,14 +248,14 @@ describe("when providers fail", () => {
     ]);
     const { events, pieces, end } = await runReply({ ai: [dying] });
     expectOrder(events);
-    expect(pieces).toEqual(["One comes first. ", "Two ", preparedSentences["provider_overloaded"]]);
+    expect(pieces).toEqual(["One comes first. ", "Two ", preparedSentences.provider_overloaded]);
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_overloaded" } });
   });
 
   it("says a prepared sentence for an empty answer, and one that can't be spoken", async () => {
     for (const deltas of [[], ["🎉 **"]]) {
       const { pieces, end } = await runReply({ ai: [sayingAi(deltas)] });
-      expect(pieces).toEqual([preparedSentences["provider_unavailable"]]);
+      expect(pieces).toEqual([preparedSentences.provider_unavailable]);
       expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_unavailable" } });
     }
   });
@@ -284,7 +284,7 @@ describe("when providers fail", () => {
     expect(await clock.until(warming)).toBe(Object.keys(preparedSentences).length);
     const events = await clock.until(collect(run()));
     expectOrder(events);
-    expect(view(events).pieces).toEqual([preparedSentences["provider_unavailable"]]);
+    expect(view(events).pieces).toEqual([preparedSentences.provider_unavailable]);
     expect(view(events).samples).toBe(request.sampleRateHz);
     expect(view(events).ledgers).toHaveLength(1);
     expect(view(events).end).toMatchObject({ outcome: "failed", error: { code: "provider_unavailable" } });
@@ -296,12 +296,23 @@ describe("when providers fail", () => {
     );
     const { events, pieces, end } = await runReply({ ai: [sayingAi(sentences, 0, 5)], tts: [tts] });
     expectOrder(events);
-    expect(pieces).toEqual([
-      "One comes first. ",
-      "Two is the second. ",
-      preparedSentences["provider_rejected"],
-    ]);
+    expect(pieces).toEqual(["One comes first. ", "Two is the second. ", preparedSentences.provider_rejected]);
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_rejected" } });
+  });
+
+  it("cancels the pieces after one that failed at once, while those before it are still finished", async () => {
+    const tts: FakeTts = createFakeProvider<TtsRequest, TtsEvent>("tts", ({ text: said }) => {
+      if (said.startsWith("One")) return [sound(10), { wait: 2000 }, sound(10)];
+      return said.startsWith("Two")
+        ? [{ wait: 20 }, { fail: "provider_rejected" }]
+        : [sound(10), { hang: true }];
+    });
+    const { clock, run } = prepareReply({ ai: [sayingAi(sentences)], tts: [tts] });
+    const running = collect(run());
+    await clock.advance(30);
+    expect(tts.calls.length).toBeGreaterThan(2);
+    expect(tts.calls.map(({ aborted }) => aborted)).toEqual([false, ...tts.calls.slice(1).map(() => true)]);
+    expectOrder(await clock.until(running));
   });
 
   it("ends failed, without a sound, when nothing at all can speak", async () => {
@@ -336,13 +347,13 @@ describe("an apology", () => {
     const ai = sayingAi(["never"]);
     const { pieces, end } = await runReply({ ai: [ai], request: { apology: "provider_overloaded" } });
     expect(ai.calls).toHaveLength(0);
-    expect(pieces).toEqual([preparedSentences["provider_overloaded"]]);
+    expect(pieces).toEqual([preparedSentences.provider_overloaded]);
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_overloaded" } });
   });
 
   it("has words for codes that it doesn't know, and in text", async () => {
     const { text: said, ledgers } = await runReply({ request: { apology: "constructor", modality: "text" } });
-    expect(said).toBe(preparedSentences["provider_unavailable"]);
+    expect(said).toBe(preparedSentences.provider_unavailable);
     expect(ledgers).toHaveLength(1);
   });
 });
@@ -371,7 +382,7 @@ describe("a written reply", () => {
   it("ends with an apology when the AI fails, and incomplete at the buffer's limit", async () => {
     const failing: FakeAi = createFakeProvider("ai", [text("One "), { fail: "provider_timeout" }]);
     const { text: said, end } = await runReply({ ai: [failing], request: { modality: "text" } });
-    expect(said).toBe(`One ${preparedSentences["provider_timeout"]}`);
+    expect(said).toBe(`One ${preparedSentences.provider_timeout}`);
     expect(end.outcome).toBe("failed");
     const endless = await runReply({
       ai: [sayingAi(Array(100).fill("word "))],

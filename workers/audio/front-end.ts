@@ -11,7 +11,7 @@ import { SpeechDetector, windowSamples } from "./speech-detector.ts";
 import type { ChannelSnapshot, SettingsFence, ThreadEvent } from "./thread-messages.ts";
 import { energyFrameSamples, VoiceEdges } from "./voice-edges.ts";
 
-/** Audio before the last decision that a new thread hears again (5 s): more changes nothing in the VAD or the gate. */
+/** Audio before the last decision that a new thread hears again (5 s): enough for the VAD and the gate. */
 const replaySamples = 80_000;
 /** Ticks without input after which samples that wait for the resampler's tail are made readable. */
 const tailTicks = 3;
@@ -164,7 +164,6 @@ export class FrontEnd {
       const empty = ((this.ringWritten - this.ringTaken) | 0) < this.intake.bytesPerSample;
       if (empty && (awaited || this.idleTicks === tailTicks)) this.intake.writeTail();
     }
-    this.gate.advance(this.intake.finalSample);
     if (this.settings.vad === null) {
       this.analyse(this.intake.finalSample);
       this.nextWindow = this.intake.readableSample;
@@ -182,9 +181,11 @@ export class FrontEnd {
     if (count > 0) {
       if (!this.hasRoom()) return 0;
       intake.take(this.ringTaken, count);
+      // At once, while the blocks that were looked for are there.
+      this.gate.advance(intake.finalSample);
       return this.skip(count * intake.bytesPerSample);
     }
-    if (fence === undefined || waiting < untilFence) return 0;
+    if (fence === undefined || waiting < untilFence || this.pool.available < blocksPerChunk) return 0;
     // Half a sample before a new format is lost; under the same format it belongs to the next bytes.
     const dropped = isSameFormat(fence.settings.input, this.settings.input) ? 0 : waiting;
     this.fences.shift();
@@ -200,7 +201,7 @@ export class FrontEnd {
   }
 
   private hasRoom(): boolean {
-    if (this.pool.available < blocksPerChunk) return false;
+    if (!this.pool.mayTake(this.chain.length, blocksPerChunk)) return false;
     if (this.chain.length + blocksPerChunk > this.limits.maxKeptBlocks) return false;
     // A channel that is far ahead of its decisions waits for them.
     return this.intake.finalSample - this.nextWindow <= this.limits.maxWindowsPerTick * windowSamples;
@@ -211,7 +212,6 @@ export class FrontEnd {
     this.settings = settings;
     if (!isSameFormat(before.input, settings.input)) this.intake.changeFormat(settings.input);
     const { finalSample } = this.intake;
-    this.gate.advance(finalSample);
     this.gate.configure(settings, finalSample);
     if (settings.vad === null) {
       this.speechRatio = 0;
@@ -245,7 +245,7 @@ export class FrontEnd {
     while (done < inputSamples) {
       const isWindow = sample >= this.nextWindow;
       const count = isWindow ? inputSamples - done : this.nextWindow - sample;
-      const at = gated ? this.chain.placeGated(sample) : this.chain.place(sample);
+      const at = gated ? this.chain.placeHeard(sample) : this.chain.place(sample);
       for (let i = 0; i < count; i++) input[done + i] = pool[at + i]! / fullScale;
       done += count;
       sample += count;
@@ -331,13 +331,8 @@ export class FrontEnd {
       if (first.atSample > this.nextWindow || this.isHeld()) return;
       this.alarms.shift();
       const { key, generation, atSample } = first;
-      const event: FrontEndEvent = {
-        type: "alarm",
-        key,
-        sample: atSample,
-        takenAtMs: this.takenAtMs,
-        decidedAtMs,
-      };
+      const { takenAtMs } = this;
+      const event: FrontEndEvent = { type: "alarm", key, sample: atSample, takenAtMs, decidedAtMs };
       this.seq += 1;
       this.events.push({ slot: this.slot, seq: this.seq, epoch: this.epoch, generation, event });
     }
@@ -379,15 +374,8 @@ export class FrontEnd {
     const gatedDb = rawDb + this.gate.takeGainDb();
     if (this.analysed <= this.mutedUntil) return;
     const noiseDb = this.gate.noiseDb ?? this.edges.floorDb;
-    const { slot, seq, epoch, speechRatio } = this;
-    const event: FrontEndEvent = {
-      type: "level",
-      sample: this.analysed,
-      rawDb,
-      gatedDb,
-      noiseDb,
-      speechRatio,
-    };
+    const { slot, seq, epoch, speechRatio, analysed: sample } = this;
+    const event: FrontEndEvent = { type: "level", sample, rawDb, gatedDb, noiseDb, speechRatio };
     this.events.push({ slot, seq, epoch, generation: 0, event });
   }
 

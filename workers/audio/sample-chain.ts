@@ -4,6 +4,9 @@
  */
 import { type AudioMemory, blockSamples, blockShift, header } from "./layout.ts";
 
+/** That part of the pool is kept for channels that hold less than their share of it: hoarders starve nobody. */
+const reserveDivisor = 4;
+
 /** A place in a chain: the block's number (sample / 1024) and where it lies in the pool (-1: nowhere yet). */
 export class ChainCursor {
   number = 0;
@@ -39,6 +42,7 @@ export class BlockPool {
   private freeCount = 0;
   /** Blocks from here on were never used. */
   private fresh = 0;
+  private share = 0;
 
   /** @param isUsed - whether a block belongs to a chain that already exists (after a restart of the thread) */
   constructor(memory: AudioMemory, isUsed: ReadonlySet<number>) {
@@ -54,6 +58,17 @@ export class BlockPool {
   /** Blocks that can still be taken. */
   get available(): number {
     return this.freeCount + this.memory.blocks - this.fresh;
+  }
+
+  /** Divides the reserve among so many channels. */
+  shareReserve(channels: number): void {
+    this.share = Math.floor(this.memory.blocks / reserveDivisor / Math.max(1, channels));
+  }
+
+  /** Whether a channel that holds so many blocks may take `count` more; the last quarter is for those that hold few. */
+  mayTake(held: number, count: number): boolean {
+    if (this.available < count) return false;
+    return held <= this.share || this.available > this.memory.blocks / reserveDivisor;
   }
 
   /** @throws Error when there is none left (callers look at `available` first) */
@@ -151,6 +166,13 @@ export class SampleChain {
       Atomics.store(this.memory.gatedOf, raw, gated);
     }
     return gated * blockSamples + (sample & (blockSamples - 1));
+  }
+
+  /** Where a sample's gated twin lies, or the sample itself where there is none. */
+  placeHeard(sample: number): number {
+    const raw = this.indexOf(sample);
+    const gated = this.memory.gatedOf[raw]!;
+    return (gated < 0 ? raw : gated) * blockSamples + (sample & (blockSamples - 1));
   }
 
   /** Frees blocks that lie wholly before a sample; the last block stays. */

@@ -50,6 +50,7 @@ class AudioThread {
     // First how far the rings were written, then the messages: settings are known before the bytes they hold for.
     for (const channel of this.channels) channel.snapshotRing();
     this.receive();
+    this.pool.shareReserve(this.channels.length);
     for (const channel of this.channels) channel.ingest(takenAtMs);
     await this.decideWindows();
     const decidedAtMs = this.nowMs();

@@ -20,7 +20,7 @@ export function createScriptedAi(script: Script): AiProvider {
     async *stream(request, { signal }) {
       const inputTokens = request.messages.length;
       const rule = rules.find(({ pattern }) => pattern.test(lastWords(request)));
-      if (rule?.toolCall && !signal.aborted) {
+      if (rule?.toolCall && request.toolChoice !== "none" && !signal.aborted) {
         calls += 1;
         yield { type: "toolCall", callId: `call_scripted${calls}`, ...rule.toolCall };
       }

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { decodeMulaw } from "../../../wire/g711.ts";
 import type { AudioBusOptions, ManagedAudioBus } from "../../../workers/audio/bus.ts";
-import { type BusChannel, maxAlarms } from "../../../workers/audio/channel.ts";
+import { type BusChannel, maxAlarms, maxFences } from "../../../workers/audio/channel.ts";
 import { blockSamples } from "../../../workers/audio/layout.ts";
 import type { FrontEndEvent, FrontEndSettings } from "../../../workers/audio/messages.ts";
 import {
@@ -132,6 +132,18 @@ describe("samples on the bus", () => {
     expect(channel.read(0, 20_000)).toEqual(samplesOf(first));
     expect(channel.read(20_000, 36_000).every((sample) => sample === 0)).toBe(true);
     expect(channel.read(36_000, 56_000)).toEqual(samplesOf(last));
+  });
+
+  it("refuse more changes of settings than may wait for their audio", async () => {
+    await start();
+    const channel = open(silent);
+    channel.write(new Uint8Array(1_000_000), nowMs());
+    expect(() => {
+      for (let i = 0; i <= maxFences; i++) {
+        channel.write(new Uint8Array(2), nowMs());
+        channel.configure(silent);
+      }
+    }).toThrow(RangeError);
   });
 
   it("know when their frame was read and stood in the bus", async () => {
@@ -370,6 +382,38 @@ describe("backlog", () => {
       const readable = channel.readableSamples;
       await until(() => channel.readableSamples > readable, "it goes on");
     }
+  });
+});
+
+describe("an empty pool", () => {
+  it("makes input wait and kills nobody; what is released helps all", async () => {
+    await start({ maxChannels: 2, poolBytes: 60 * blockSamples * 2 });
+    const gated: FrontEndSettings = {
+      ...plainSettings,
+      input: { encoding: "pcmu", sampleRateHz: 8000 },
+      noiseReduction: "near_field",
+      keepGated: true,
+      vadInput: "gated",
+    };
+    const hoarder = open(gated);
+    hoarder.write(new Uint8Array(40_000), nowMs());
+    const ticks = (): number => bus!.statistics().ticks;
+    let before = ticks();
+    await until(() => ticks() > before + 20, "ticks pass");
+    const stuckAt = hoarder.readableSamples;
+    expect(stuckAt).toBeLessThan(60 * blockSamples);
+    const other = open(silent);
+    other.write(new Uint8Array(64_000), nowMs());
+    await until(() => other.readableSamples >= 4096, "there is a reserve for those who hold little");
+    before = ticks();
+    await until(() => ticks() > before + 20, "ticks pass");
+    expect(other.readableSamples).toBeLessThan(32_000);
+    expect(hoarder.readableSamples).toBe(stuckAt);
+    await until(() => {
+      for (const channel of [hoarder, other]) channel.release(channel.gatedReadableSamples);
+      return other.readableSamples === 32_000 && hoarder.readableSamples === 80_000;
+    }, "both go on");
+    expect(bus!.statistics().restarts).toBe(0);
   });
 });
 
