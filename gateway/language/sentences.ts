@@ -1,7 +1,8 @@
 /** Cutting prose into sentences; shared by the search (passages) and the answerer (what to say). */
 
 /** Dots after these end no sentence. */
-const abbreviations = /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|mr|mrs|ms|dr|st|no|approx|incl|fig|vol|inc|ltd|[a-z])\.$/i;
+const abbreviations =
+  /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|mr|mrs|ms|dr|st|no|approx|incl|fig|vol|inc|ltd|[a-z])\.$/i;
 
 /**
  * @param text - prose in one line

@@ -1,6 +1,7 @@
 import { scriptedEngines, startGateway } from "../support/gateway.ts";
 import { RealtimeClient } from "../support/realtime-client.ts";
 import { sayRecording, type TestVoice } from "../support/speech.ts";
+import { transcribe } from "../support/transcribe.ts";
 import { countWordErrors } from "../support/word-errors.ts";
 import { type Bench, isMet, type Row } from "./report.ts";
 import { sentences } from "./sentences.ts";
@@ -16,18 +17,22 @@ interface Heard {
   heard: string;
   errors: number;
   words: number;
+  /** Wrong words when the same recogniser gets the recording itself. */
+  plainErrors: number;
 }
 
 /** One sentence through the whole gateway: recorded audio in, hands-free, transcript out. */
 async function hear(client: RealtimeClient, said: string, voice: TestVoice): Promise<Heard> {
-  client.append(await sayRecording(said, { voice, beforeMs: 300, afterMs: 1200 }));
+  const recording = await sayRecording(said, { voice, beforeMs: 300, afterMs: 1200 });
+  client.append(recording);
   const event = await client.next(
     (one) =>
       one.type.startsWith("conversation.item.input_audio_transcription.") && !one.type.endsWith("delta"),
     transcriptWaitMs,
   );
   const heard = event.type.endsWith("completed") ? (event.transcript as string) : "";
-  return { voice, said, heard, ...countWordErrors(said, heard) };
+  const plainErrors = countWordErrors(said, transcribe(recording, 24_000)).errors;
+  return { voice, said, heard, plainErrors, ...countWordErrors(said, heard) };
 }
 
 async function hearAll(wsUrl: string): Promise<Heard[]> {
@@ -59,6 +64,7 @@ export const bench: Bench = {
       const percentOf = (some: Heard[]) =>
         (100 * some.reduce((sum, one) => sum + one.errors, 0)) /
         some.reduce((sum, one) => sum + one.words, 0);
+      const plain = all.map((one) => ({ ...one, errors: one.plainErrors }));
       const rows: Row[] = [
         { name: "wrong words, both voices", measured: percentOf(all), unit: "%", atMost: wrongWordsPercent },
         ...voices.map((voice) => ({
@@ -66,6 +72,7 @@ export const bench: Bench = {
           measured: percentOf(all.filter((one) => one.voice === voice)),
           unit: "%",
         })),
+        { name: "the same without the gateway", measured: percentOf(plain), unit: "%" },
         {
           name: "sentences without a fault",
           measured: all.filter((one) => one.errors === 0).length,

@@ -8,17 +8,26 @@ const clients = new Clients();
 afterEach(() => clients.closeAll());
 
 /** The SDK's own reader of events: what misfits its schemas comes back as generic. */
-const schemas = new URL("../../node_modules/@openai/agents-realtime/dist/openaiRealtimeEvents.mjs", import.meta.url);
+const schemas = new URL(
+  "../../node_modules/@openai/agents-realtime/dist/openaiRealtimeEvents.mjs",
+  import.meta.url,
+);
 const { parseRealtimeEvent } = (await import(schemas.href)) as {
   parseRealtimeEvent(event: { data: string }): { isGeneric: boolean };
 };
 
 /** Types that the SDK of that version has no schema for, though the vendor's API sends them. */
-const unknownToSdk = new Set(["input_audio_buffer.timeout_triggered", "conversation.item.input_audio_transcription.segment"]);
+const unknownToSdk = new Set([
+  "input_audio_buffer.timeout_triggered",
+  "conversation.item.input_audio_transcription.segment",
+]);
 
 function misfits(events: readonly ServerEvent[]): string[] {
   return events
-    .filter((event) => !unknownToSdk.has(event.type) && parseRealtimeEvent({ data: JSON.stringify(event) }).isGeneric)
+    .filter(
+      (event) =>
+        !unknownToSdk.has(event.type) && parseRealtimeEvent({ data: JSON.stringify(event) }).isGeneric,
+    )
     .map((event) => JSON.stringify(event));
 }
 
@@ -29,7 +38,12 @@ function fractions(value: unknown, path = ""): string[] {
   return Object.entries(value).flatMap(([key, inner]) => fractions(inner, `${path}.${key}`));
 }
 
-const weatherTool = { type: "function", name: "get_weather", description: "Weather.", parameters: { type: "object" } };
+const weatherTool = {
+  type: "function",
+  name: "get_weather",
+  description: "Weather.",
+  parameters: { type: "object" },
+};
 
 describe("@openai/agents-realtime", () => {
   test("can read every event of a spoken turn, a text turn, a call and an error by its own schemas", async () => {
@@ -83,7 +97,10 @@ describe("@openai/agents-realtime", () => {
     await client.next("response.done");
     const parts = [...client.all("response.content_part.added"), ...client.all("response.content_part.done")];
     expect(parts.map((event) => event.part.type).sort()).toEqual(["audio", "audio", "text", "text"]);
-    expect(client.all("response.output_item.done").map((event) => event.item.content[0].type)).toEqual(["output_text", "output_audio"]);
+    expect(client.all("response.output_item.done").map((event) => event.item.content[0].type)).toEqual([
+      "output_text",
+      "output_audio",
+    ]);
   });
 
   test("sees interrupt_response echoed as true", async () => {
@@ -103,12 +120,22 @@ describe("@openai/agents-realtime", () => {
     client.append(await sayRecording("Stop now please, I have heard enough of this."));
     await client.next("input_audio_buffer.speech_started");
     client.send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: 300 });
-    expect(await client.next("conversation.item.truncated")).toMatchObject({ item_id: itemId, content_index: 0, audio_end_ms: 300 });
+    expect(await client.next("conversation.item.truncated")).toMatchObject({
+      item_id: itemId,
+      content_index: 0,
+      audio_end_ms: 300,
+    });
     client.send({ type: "conversation.item.retrieve", item_id: itemId });
     const { item } = await client.next("conversation.item.retrieved");
-    expect(item).toMatchObject({ status: "incomplete", content: [{ type: "output_audio", transcript: "Sentence" }] });
+    expect(item).toMatchObject({
+      status: "incomplete",
+      content: [{ type: "output_audio", transcript: "Sentence" }],
+    });
     const cancelled = client.all("response.done")[0]!;
-    expect(cancelled.response).toMatchObject({ status: "cancelled", status_details: { type: "cancelled", reason: "turn_detected" } });
+    expect(cancelled.response).toMatchObject({
+      status: "cancelled",
+      status_details: { type: "cancelled", reason: "turn_detected" },
+    });
   });
 
   test("gets its event_id back when response.create is refused", async () => {
@@ -131,7 +158,9 @@ describe("@openai/agents-realtime", () => {
     client.send({ type: "response.create" });
     await client.next("response.done");
     await client.probe();
-    const names = client.all("rate_limits.updated").flatMap((event) => event.rate_limits.map((limit: { name: string }) => limit.name));
+    const names = client
+      .all("rate_limits.updated")
+      .flatMap((event) => event.rate_limits.map((limit: { name: string }) => limit.name));
     expect(names.filter((name) => name !== "requests" && name !== "tokens")).toEqual([]);
   });
 });
@@ -143,7 +172,9 @@ describe("openai-agents for Python", () => {
     await client.next("response.done");
     await client.probe();
     const allowed = /\.(threshold|speed|temperature|seconds|reset_seconds|eagerness)$/;
-    const found = client.events.flatMap((event) => fractions(event, event.type)).filter((path) => !allowed.test(path));
+    const found = client.events
+      .flatMap((event) => fractions(event, event.type))
+      .filter((path) => !allowed.test(path));
     expect(found).toEqual([]);
   });
 
@@ -166,9 +197,23 @@ describe("openai-agents for Python", () => {
     const done = await client.next("response.done");
     const itemId = done.response.output[0].id;
     const lengthMs = Math.ceil(client.audioOf(itemId).length / 48);
-    client.send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: lengthMs + 1000, event_id: "far" });
-    expect((await client.next("error")).error).toMatchObject({ code: "item_truncate_invalid_audio_end_ms", event_id: "far" });
-    client.send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: lengthMs + 1 });
+    client.send({
+      type: "conversation.item.truncate",
+      item_id: itemId,
+      content_index: 0,
+      audio_end_ms: lengthMs + 1000,
+      event_id: "far",
+    });
+    expect((await client.next("error")).error).toMatchObject({
+      code: "item_truncate_invalid_audio_end_ms",
+      event_id: "far",
+    });
+    client.send({
+      type: "conversation.item.truncate",
+      item_id: itemId,
+      content_index: 0,
+      audio_end_ms: lengthMs + 1,
+    });
     const truncated = await client.next("conversation.item.truncated");
     expect(truncated.audio_end_ms).toBeLessThanOrEqual(lengthMs);
   });
@@ -182,14 +227,22 @@ describe("openai-agents for Python", () => {
     await client.next("input_audio_buffer.speech_started");
     await client.next("response.done");
     expect(client.events.filter(({ type }) => type.startsWith("parley."))).toEqual([]);
-    expect(client.events.flatMap((event) => Object.keys(event)).filter((key) => key === "parley" || key === "seq")).toEqual([]);
+    expect(
+      client.events.flatMap((event) => Object.keys(event)).filter((key) => key === "parley" || key === "seq"),
+    ).toEqual([]);
   });
 });
 
 describe("pipecat", () => {
   test("finds tool_choice as a string in the session", async () => {
-    const client = await clients.session(gateway(), { ...textSession, tools: [weatherTool], tool_choice: "required" });
-    const shown = [...client.all("session.created"), ...client.all("session.updated")].map((event) => event.session.tool_choice);
+    const client = await clients.session(gateway(), {
+      ...textSession,
+      tools: [weatherTool],
+      tool_choice: "required",
+    });
+    const shown = [...client.all("session.created"), ...client.all("session.updated")].map(
+      (event) => event.session.tool_choice,
+    );
     expect(shown).toEqual(["auto", "required"]);
   });
 
@@ -202,7 +255,10 @@ describe("pipecat", () => {
   test("is forgiven an unknown item: the error has its code and event_id, the session goes on", async () => {
     const client = await clients.session(gateway(), textSession);
     client.send({ type: "conversation.item.retrieve", item_id: "item_gone", event_id: "ask" });
-    expect((await client.next("error")).error).toMatchObject({ code: "item_retrieve_invalid_item_id", event_id: "ask" });
+    expect((await client.next("error")).error).toMatchObject({
+      code: "item_retrieve_invalid_item_id",
+      event_id: "ask",
+    });
     await client.probe();
   });
 
@@ -221,11 +277,20 @@ describe("LiveKit", () => {
     const client = await clients.session(gateway(), textSession);
     client.send({
       type: "session.update",
-      session: { type: "realtime", tracing: null, audio: { input: { noise_reduction: null } }, instructions: null, tools: null },
+      session: {
+        type: "realtime",
+        tracing: null,
+        audio: { input: { noise_reduction: null } },
+        instructions: null,
+        tools: null,
+      },
     });
     await client.next("session.updated");
     client.say("short");
-    client.send({ type: "response.create", response: { instructions: null, metadata: { client_event_id: "mine" }, tools: null } });
+    client.send({
+      type: "response.create",
+      response: { instructions: null, metadata: { client_event_id: "mine" }, tools: null },
+    });
     const created = await client.next("response.created");
     expect(created.response.metadata).toEqual({ client_event_id: "mine" });
     expect((await client.next("response.done")).response.status).toBe("completed");
@@ -242,20 +307,37 @@ describe("LiveKit", () => {
       });
     create("item_b", null);
     create("item_a", "root");
-    expect(await client.next("conversation.item.added")).toMatchObject({ previous_item_id: null, item: { id: "item_b" } });
-    expect(await client.next("conversation.item.added")).toMatchObject({ previous_item_id: null, item: { id: "item_a" } });
+    expect(await client.next("conversation.item.added")).toMatchObject({
+      previous_item_id: null,
+      item: { id: "item_b" },
+    });
+    expect(await client.next("conversation.item.added")).toMatchObject({
+      previous_item_id: null,
+      item: { id: "item_a" },
+    });
     create("item_c", "item_a");
-    expect(await client.next("conversation.item.added")).toMatchObject({ previous_item_id: "item_a", item: { id: "item_c" } });
+    expect(await client.next("conversation.item.added")).toMatchObject({
+      previous_item_id: "item_a",
+      item: { id: "item_c" },
+    });
     client.send({ type: "conversation.item.delete", item_id: "item_c" });
     expect((await client.next("conversation.item.deleted")).item_id).toBe("item_c");
   });
 
   test("learns of a duplicate id by its code", async () => {
     const client = await clients.session(gateway(), textSession);
-    const item = { id: "item_twice", type: "message", role: "user", content: [{ type: "input_text", text: "x" }] };
+    const item = {
+      id: "item_twice",
+      type: "message",
+      role: "user",
+      content: [{ type: "input_text", text: "x" }],
+    };
     client.send({ type: "conversation.item.create", item });
     client.send({ type: "conversation.item.create", item, event_id: "again" });
-    expect((await client.next("error")).error).toMatchObject({ code: "item_create_duplicate_item_id", event_id: "again" });
+    expect((await client.next("error")).error).toMatchObject({
+      code: "item_create_duplicate_item_id",
+      event_id: "again",
+    });
   });
 
   test("may replay a conversation with calls under its old ids", async () => {
@@ -265,16 +347,30 @@ describe("LiveKit", () => {
       { id: "old_2", type: "message", role: "user", content: [{ type: "input_text", text: "weather" }] },
       { id: "old_3", type: "function_call", call_id: "call_old", name: "get_weather", arguments: "{}" },
       { id: "old_4", type: "function_call_output", call_id: "call_old", output: "sunny" },
-      { id: "old_5", type: "message", role: "assistant", content: [{ type: "output_text", text: "It is sunny." }] },
+      {
+        id: "old_5",
+        type: "message",
+        role: "assistant",
+        content: [{ type: "output_text", text: "It is sunny." }],
+      },
       { id: "old_6", type: "message", role: "user", content: [{ type: "input_text", text: "short" }] },
     ];
     for (const [index, item] of items.entries()) {
-      client.send({ type: "conversation.item.create", previous_item_id: items[index - 1]?.id ?? "root", item });
+      client.send({
+        type: "conversation.item.create",
+        previous_item_id: items[index - 1]?.id ?? "root",
+        item,
+      });
     }
     client.send({ type: "response.create" });
     const done = await client.next("response.done");
     expect(done.response.output[0].content[0].text).toBe("Yes.");
-    expect(client.all("conversation.item.added").map((event) => event.item.id).slice(0, 6)).toEqual(items.map(({ id }) => id));
+    expect(
+      client
+        .all("conversation.item.added")
+        .map((event) => event.item.id)
+        .slice(0, 6),
+    ).toEqual(items.map(({ id }) => id));
   });
 
   test("is forgiven a cancel in vain and an empty commit, by message and code", async () => {
@@ -286,7 +382,10 @@ describe("LiveKit", () => {
       event_id: "vain",
     });
     client.send({ type: "input_audio_buffer.commit", event_id: "empty" });
-    expect((await client.next("error")).error).toMatchObject({ code: "input_audio_buffer_commit_empty", event_id: "empty" });
+    expect((await client.next("error")).error).toMatchObject({
+      code: "input_audio_buffer_commit_empty",
+      event_id: "empty",
+    });
     await client.probe();
   });
 });

@@ -1,7 +1,7 @@
 /** What a person in front of a stock client would notice: that the reply is sensible, and that it sounds like it. */
 import { expect } from "vitest";
-import { hasSound, joinSamples } from "../../loadtest/callers/samples.ts";
 import { frameMs } from "../../loadtest/callers/pacer.ts";
+import { hasSound, joinSamples } from "../../loadtest/callers/samples.ts";
 import { transcribe } from "../support/transcribe.ts";
 import { normaliseWords, wordErrorRatio } from "../support/word-errors.ts";
 
@@ -14,7 +14,9 @@ export function expectSays(pcm: Int16Array, transcript: string): void {
   expect(hasSound(pcm)).toBe(true);
   expect(normaliseWords(transcript).length).toBeGreaterThanOrEqual(minWords);
   const heard = transcribe(pcm, 24000);
-  expect(wordErrorRatio(transcript, heard), `said "${transcript}", heard "${heard}"`).toBeLessThan(maxWordErrorRatio);
+  expect(wordErrorRatio(transcript, heard), `said "${transcript}", heard "${heard}"`).toBeLessThan(
+    maxWordErrorRatio,
+  );
 }
 
 /**
@@ -38,6 +40,7 @@ export async function speakLive(
     const from = index * size;
     send(from < padded.length ? padded.slice(from, from + size) : new Int16Array(size));
     if (from >= padded.length && until()) return;
-    if (dueMs - startMs > limitMs + pcm.length / 24) throw new Error("spoke into silence: what was waited for never came");
+    if (dueMs - startMs > limitMs + pcm.length / 24)
+      throw new Error("spoke into silence: what was waited for never came");
   }
 }

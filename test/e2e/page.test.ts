@@ -11,7 +11,7 @@ import {
   startBrowser,
   type TestBrowser,
 } from "../client/chromium.ts";
-import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { type RunningGateway, scriptedEngines, startGateway } from "../support/gateway.ts";
 import { sayRecording } from "../support/speech.ts";
 import { transcribe } from "../support/transcribe.ts";
 import { normaliseWords } from "../support/word-errors.ts";
@@ -162,7 +162,7 @@ describe.skipIf(mustSkipChromium())("the page, in Chromium, on a real gateway wi
   const key = "testkey0123456789abcdef";
 
   beforeAll(async () => {
-    gateway = await startGateway({ env: { PARLEY_API_KEYS: `page:${key}` } });
+    gateway = await startGateway({ env: { ...scriptedEngines, PARLEY_API_KEYS: `page:${key}` } });
     browser = await startBrowser({ speech: new Int16Array(48_000) });
   }, 120_000);
 

@@ -26,9 +26,15 @@ describe("speech detection", () => {
   test("tells the utterance's start less the padding, and its end with the silence waited for, in the client's time", async () => {
     const { pcm } = await sayUtterance(question);
     const voicedMs = pcm.length / 16;
-    const client = await clients.session(gateway(), voiceWith({ type: "audio/pcm", rate: 24000 }, {
-      turn_detection: { type: "server_vad", prefix_padding_ms: 250, silence_duration_ms: 600 },
-    }));
+    const client = await clients.session(
+      gateway(),
+      voiceWith(
+        { type: "audio/pcm", rate: 24000 },
+        {
+          turn_detection: { type: "server_vad", prefix_padding_ms: 250, silence_duration_ms: 600 },
+        },
+      ),
+    );
     client.append(await sayRecording(question, { beforeMs: 1000, afterMs: 1200 }));
     const { audio_start_ms: startMs } = await client.next("input_audio_buffer.speech_started");
     const { audio_end_ms: endMs } = await client.next("input_audio_buffer.speech_stopped");
@@ -37,7 +43,15 @@ describe("speech detection", () => {
   });
 
   test("works off minutes of audio in one append, in order", async () => {
-    const client = await clients.session(gateway(), { ...voiceSession, audio: { input: { ...voiceSession.audio.input, turn_detection: { type: "server_vad", create_response: false } } } });
+    const client = await clients.session(gateway(), {
+      ...voiceSession,
+      audio: {
+        input: {
+          ...voiceSession.audio.input,
+          turn_detection: { type: "server_vad", create_response: false },
+        },
+      },
+    });
     const spoken = await sayRecording(question, { beforeMs: 0, afterMs: 1000 });
     const long = new Int16Array(120 * 24000);
     for (const second of [5, 60, 110]) long.set(spoken, second * 24000);
@@ -53,7 +67,15 @@ describe("speech detection", () => {
   });
 
   test("answers nothing by itself when create_response is false", async () => {
-    const client = await clients.session(gateway(), { ...voiceSession, audio: { input: { ...voiceSession.audio.input, turn_detection: { type: "server_vad", create_response: false } } } });
+    const client = await clients.session(gateway(), {
+      ...voiceSession,
+      audio: {
+        input: {
+          ...voiceSession.audio.input,
+          turn_detection: { type: "server_vad", create_response: false },
+        },
+      },
+    });
     client.append(await sayRecording(question));
     await client.next("conversation.item.input_audio_transcription.completed");
     await client.probe();
@@ -61,7 +83,12 @@ describe("speech detection", () => {
   });
 
   test("asks again after idle_timeout_ms of silence behind a reply", async () => {
-    const client = await clients.session(gateway(), { ...voiceSession, audio: { input: { ...voiceSession.audio.input, turn_detection: { type: "server_vad", idle_timeout_ms: 5000 } } } });
+    const client = await clients.session(gateway(), {
+      ...voiceSession,
+      audio: {
+        input: { ...voiceSession.audio.input, turn_detection: { type: "server_vad", idle_timeout_ms: 5000 } },
+      },
+    });
     client.say("short");
     client.send({ type: "response.create" });
     await client.next("response.done");
@@ -100,7 +127,15 @@ describe("barge-in", () => {
   });
 
   test("leaves the reply alone when interrupt_response is false", async () => {
-    const client = await clients.session(gateway(), { ...voiceSession, audio: { input: { ...voiceSession.audio.input, turn_detection: { type: "server_vad", interrupt_response: false } } } });
+    const client = await clients.session(gateway(), {
+      ...voiceSession,
+      audio: {
+        input: {
+          ...voiceSession.audio.input,
+          turn_detection: { type: "server_vad", interrupt_response: false },
+        },
+      },
+    });
     client.say("Hello.");
     client.send({ type: "response.create" });
     await client.next("response.output_audio.delta");
@@ -129,13 +164,18 @@ describe("barge-in", () => {
     client.send({ type: "parley.playback", item_id: itemId, played_ms: 1500 });
     client.append(await sayRecording(interruption));
     const done = await client.next("response.done");
-    expect(done.response.output[0].content[0].transcript.trim()).toMatch(/^Sentence number 1 of many\.( Sentence)?$/);
+    expect(done.response.output[0].content[0].transcript.trim()).toMatch(
+      /^Sentence number 1 of many\.( Sentence)?$/,
+    );
   });
 });
 
 /** A short voiced sound: the beginning of a word. */
 function blip(durationMs: number): Int16Array {
-  return Int16Array.from({ length: durationMs * 24 }, (_, index) => Math.sin((2 * Math.PI * 180 * index) / 24000) * 9000);
+  return Int16Array.from(
+    { length: durationMs * 24 },
+    (_, index) => Math.sin((2 * Math.PI * 180 * index) / 24000) * 9000,
+  );
 }
 
 describe("a client's control of a reply", () => {
@@ -146,7 +186,10 @@ describe("a client's control of a reply", () => {
     await client.next("response.output_audio.delta");
     client.send({ type: "response.cancel" });
     const done = await client.next("response.done");
-    expect(done.response).toMatchObject({ status: "cancelled", status_details: { type: "cancelled", reason: "client_cancelled" } });
+    expect(done.response).toMatchObject({
+      status: "cancelled",
+      status_details: { type: "cancelled", reason: "client_cancelled" },
+    });
     await client.probe();
     const later = client.events.slice(client.events.indexOf(done) + 1).map(({ type }) => type);
     expect(later.filter((type) => type.startsWith("response."))).toEqual([]);
@@ -158,7 +201,12 @@ describe("a client's control of a reply", () => {
     client.send({ type: "response.create" });
     const done = await client.next("response.done");
     const itemId = done.response.output[0].id;
-    client.send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: 3 * oneWordMs });
+    client.send({
+      type: "conversation.item.truncate",
+      item_id: itemId,
+      content_index: 0,
+      audio_end_ms: 3 * oneWordMs,
+    });
     await client.next("conversation.item.truncated");
     client.send({ type: "conversation.item.retrieve", item_id: itemId });
     const { item } = await client.next("conversation.item.retrieved");
@@ -170,7 +218,10 @@ describe("a client's control of a reply", () => {
     client.say("Hello.");
     client.send({ type: "response.create", response: { max_output_tokens: 3 } });
     const done = await client.next("response.done");
-    expect(done.response).toMatchObject({ status: "incomplete", status_details: { reason: "max_output_tokens" } });
+    expect(done.response).toMatchObject({
+      status: "incomplete",
+      status_details: { reason: "max_output_tokens" },
+    });
     expect(done.response.output[0].content[0].text.trim()).toBe("This is a");
   });
 
@@ -214,7 +265,9 @@ describe("audio formats", () => {
   });
 
   test("binary frames carry raw 16 kHz audio both ways, numbered and timed", async () => {
-    const client = await clients.session(gateway(), voiceWith({ type: "audio/pcm", rate: 16000 }), { audio: "binary" });
+    const client = await clients.session(gateway(), voiceWith({ type: "audio/pcm", rate: 16000 }), {
+      audio: "binary",
+    });
     const pcm = await sayRecording(question, { rateHz: 16000 });
     for (let from = 0; from < pcm.length; from += 320) {
       client.sendRaw(new Uint8Array(pcm.slice(from, from + 320).buffer));
@@ -246,7 +299,10 @@ describe("audio formats", () => {
       client.send({ type: "response.create" });
       const done = await client.next("response.done");
       const pcm = resample(decode(client.audioOf(done.response.output[0].id)), rateHz, 8000);
-      crossings.push(pcm.slice(400, 1600).filter((value, index, all) => index > 0 && value >= 0 !== all[index - 1]! >= 0).length);
+      crossings.push(
+        pcm.slice(400, 1600).filter((value, index, all) => index > 0 && value >= 0 !== all[index - 1]! >= 0)
+          .length,
+      );
     }
     expect(Math.abs(crossings[0]! - crossings[1]!)).toBeLessThanOrEqual(2);
     expect(crossings[0]).toBeGreaterThan(20);
@@ -255,7 +311,10 @@ describe("audio formats", () => {
   test("an audio item made by the client is transcribed", async () => {
     const client = await clients.session(gateway(), manualSession);
     const audio = Buffer.from((await sayRecording(question)).buffer).toString("base64");
-    client.send({ type: "conversation.item.create", item: { type: "message", role: "user", content: [{ type: "input_audio", audio }] } });
+    client.send({
+      type: "conversation.item.create",
+      item: { type: "message", role: "user", content: [{ type: "input_audio", audio }] },
+    });
     const completed = await client.next("conversation.item.input_audio_transcription.completed");
     expect(completed).toMatchObject({ transcript: question, content_index: 0 });
   });
@@ -268,10 +327,15 @@ describe("the debug ledger", () => {
     const report = await client.next("parley.turn", 15_000);
     expect(report.kind).toBe("voice");
     expect(report.spans[0]).toMatchObject({ span: "endpoint", owner: "speaker" });
-    const sum = report.spans.reduce((total: number, { duration_ms }: { duration_ms: number }) => total + duration_ms, 0);
+    const sum = report.spans.reduce(
+      (total: number, { duration_ms }: { duration_ms: number }) => total + duration_ms,
+      0,
+    );
     expect(Math.abs(sum - report.totals.turn_ms)).toBeLessThan(0.1 * report.spans.length);
     const { infra_ms, vendor_ms, client_ms, speaker_ms, turn_ms } = report.totals;
     expect(Math.abs(infra_ms + vendor_ms + client_ms + speaker_ms - turn_ms)).toBeLessThan(0.5);
-    expect(report.providers.map(({ stage }: { stage: string }) => stage)).toEqual(expect.arrayContaining(["stt", "ai", "tts"]));
+    expect(report.providers.map(({ stage }: { stage: string }) => stage)).toEqual(
+      expect.arrayContaining(["stt", "ai", "tts"]),
+    );
   });
 });

@@ -6,7 +6,10 @@ import { RealtimeClient } from "../support/realtime-client.ts";
 /** What the recogniser always hears. */
 export const heardWords = "What can you tell me?";
 export const defaultReply = "This is a scripted reply. It always says the same.";
-export const longReply = Array.from({ length: 40 }, (_, index) => `Sentence number ${index + 1} of many.`).join(" ");
+export const longReply = Array.from(
+  { length: 40 },
+  (_, index) => `Sentence number ${index + 1} of many.`,
+).join(" ");
 
 /** Speaks 300 ms a word; `count` gets a long reply, `weather` a function call, its output an answer. */
 export const protocolScript = {
@@ -25,7 +28,11 @@ export const protocolScript = {
 export function useScriptedGateway(options: StartOptions = {}): () => RunningGateway {
   let gateway: RunningGateway | undefined;
   beforeAll(async () => {
-    gateway = await startGateway({ script: protocolScript, ...options, env: { ...scriptedEngines, ...options.env } });
+    gateway = await startGateway({
+      script: protocolScript,
+      ...options,
+      env: { ...scriptedEngines, ...options.env },
+    });
   });
   afterAll(async () => {
     await gateway?.stop();
@@ -46,7 +53,12 @@ export const voiceSession = {
     input: {
       format: { type: "audio/pcm", rate: 24000 },
       transcription: { model: "whisper-1" },
-      turn_detection: { type: "server_vad", silence_duration_ms: 500, create_response: true, interrupt_response: true },
+      turn_detection: {
+        type: "server_vad",
+        silence_duration_ms: 500,
+        create_response: true,
+        interrupt_response: true,
+      },
     },
   },
 } as const;
@@ -54,15 +66,27 @@ export const voiceSession = {
 /** No turn detection: the client commits. */
 export const manualSession = {
   output_modalities: ["audio"],
-  audio: { input: { format: { type: "audio/pcm", rate: 24000 }, transcription: { model: "whisper-1" }, turn_detection: null } },
+  audio: {
+    input: {
+      format: { type: "audio/pcm", rate: 24000 },
+      transcription: { model: "whisper-1" },
+      turn_detection: null,
+    },
+  },
 } as const;
 
 /** Opens sessions and closes them all when the test is over. */
 export class Clients {
   readonly #open: RealtimeClient[] = [];
 
-  async session(gateway: RunningGateway, session: object | null, query: Record<string, string> = {}): Promise<RealtimeClient> {
-    const client = await RealtimeClient.session(gateway.wsUrl, session as Record<string, unknown> | null, { query });
+  async session(
+    gateway: RunningGateway,
+    session: object | null,
+    query: Record<string, string> = {},
+  ): Promise<RealtimeClient> {
+    const client = await RealtimeClient.session(gateway.wsUrl, session as Record<string, unknown> | null, {
+      query,
+    });
     this.#open.push(client);
     return client;
   }

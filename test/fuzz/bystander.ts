@@ -34,7 +34,8 @@ export class Bystander {
     if (done.response.status !== "completed")
       throw new Error(`its turn ended ${JSON.stringify(done.response.status_details)}`);
     const itemId = done.response.output[0]?.id as string | undefined;
-    if (itemId === undefined || client.audioOf(itemId).length === 0) throw new Error("its answer had no audio");
+    if (itemId === undefined || client.audioOf(itemId).length === 0)
+      throw new Error("its answer had no audio");
     // A conversation that grows for ever would be an own fault of this session.
     client.send({ type: "conversation.item.delete", item_id: itemId });
     await client.next("conversation.item.deleted", turnWaitMs);

@@ -27,7 +27,10 @@ export const questions: readonly [question: string, heading: string][] = [
   ["Are you ChatGPT?", "Does Parley use ChatGPT or another large language model?"],
   ["where do I put the API keys of the vendors", "How are the vendors' keys given to Parley?"],
   ["What is meant by a chain?", "What is a chain of providers?"],
-  ["what happens if a vendor dies while it is speaking", "What happens when a vendor fails in the middle of an answer?"],
+  [
+    "what happens if a vendor dies while it is speaking",
+    "What happens when a vendor fails in the middle of an answer?",
+  ],
   ["what does the circuit breaker do", "What is a circuit breaker?"],
   ["what's the latency budget", "What is the latency budget?"],
   ["How many milliseconds may a turn take?", "What is the latency budget?"],

@@ -48,6 +48,7 @@ const spellings: Readonly<Record<string, string>> = {
   okay: "ok",
   centre: "center",
   neighbour: "neighbor",
+  login: "log in",
 };
 
 /** Lower-case words without punctuation; numbers up to 99 as words, contractions written out. */

@@ -9,6 +9,7 @@ import { type BlockPool, SampleChain } from "./sample-chain.ts";
 import { contextSamples, inputSamples, stateSize } from "./silero.ts";
 import { SpeechDetector, windowSamples } from "./speech-detector.ts";
 import type { ChannelSnapshot, SettingsFence, ThreadEvent } from "./thread-messages.ts";
+import { TakenTimes } from "./taken-times.ts";
 import { energyFrameSamples, VoiceEdges } from "./voice-edges.ts";
 
 /** Audio before the last decision that a new thread hears again (5 s): enough for the VAD and the gate. */
@@ -50,7 +51,7 @@ export class FrontEnd {
   /** Events up to here were reported by the thread that died. */
   private mutedUntil = -1;
   private idleTicks = 0;
-  private takenAtMs = 0;
+  private readonly takenTimes = new TakenTimes();
   private speechRatio = 0;
   private levelSum = 0;
   private levelFrames = 0;
@@ -155,7 +156,7 @@ export class FrontEnd {
     }
     const taken = this.intake.finalSample > before || this.ringTaken !== this.load("ringTaken");
     if (taken) {
-      this.takenAtMs = takenAtMs;
+      this.takenTimes.push(this.intake.finalSample, takenAtMs);
       this.idleTicks = 0;
     } else this.idleTicks += 1;
     if (this.intake.hasTail && this.pool.available >= blocksPerChunk) {
@@ -261,7 +262,7 @@ export class FrontEnd {
     this.nextWindow = until;
     const change = this.detector.push(from, speechRatio, this.edges);
     if (change !== null && until > this.mutedUntil) {
-      this.emit({ ...change, takenAtMs: this.takenAtMs, decidedAtMs });
+      this.emit({ ...change, takenAtMs: this.takenTimes.find(until), decidedAtMs });
     }
     if (until >= this.mutedUntil && from < this.mutedUntil) this.detector.phase = this.load("phase");
     this.fireAlarms(decidedAtMs);
@@ -331,7 +332,7 @@ export class FrontEnd {
       if (first.atSample > this.nextWindow || this.isHeld()) return;
       this.alarms.shift();
       const { key, generation, atSample } = first;
-      const { takenAtMs } = this;
+      const takenAtMs = this.takenTimes.find(atSample);
       const event: FrontEndEvent = { type: "alarm", key, sample: atSample, takenAtMs, decidedAtMs };
       this.seq += 1;
       this.events.push({ slot: this.slot, seq: this.seq, epoch: this.epoch, generation, event });

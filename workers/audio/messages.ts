@@ -40,7 +40,7 @@ export interface FrontEndSettings {
 
 /** Moments on the process-wide monotonic clock, for the ledger. */
 export interface Stamps {
-  /** When the tick took the frame that decided it. */
+  /** When the tick took the frame that the event is about (an alarm's own sample). */
   takenAtMs: number;
   /** When it was decided (after inference). */
   decidedAtMs: number;

@@ -1,6 +1,7 @@
 /** Documents cut into passages: a few sentences under one heading. */
-import { parseMarkdown } from "./markdown.ts";
+
 import { splitSentences } from "../../language/sentences.ts";
+import { parseMarkdown } from "./markdown.ts";
 
 /** A passage before it has an index. */
 export interface Chunk {

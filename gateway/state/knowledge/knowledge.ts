@@ -8,8 +8,8 @@ import type { Passage } from "../../providers/provider.ts";
 import { cutDocument } from "./chunks.ts";
 import { createQueryVectors } from "./query-vectors.ts";
 import { rankPassages } from "./ranking.ts";
-import { correctWords } from "./spelling.ts";
 import { Shelf } from "./shelf.ts";
+import { correctWords } from "./spelling.ts";
 import { createVectorMaker, type TextEmbedder } from "./vector-maker.ts";
 
 /** A document to know. */
@@ -150,8 +150,10 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     };
     const { documentsPerTenant, passagesPerTenant, bytesPerTenant } = limits;
     if (!oldHolding && holdings.size >= limits.tenants) refuse(`${limits.tenants} tenants have documents`);
-    if (!old && (oldHolding?.documents.size ?? 0) >= documentsPerTenant) refuse(`${documentsPerTenant} documents a tenant`);
-    if (passages - (old?.passages ?? 0) + chunks.length > passagesPerTenant) refuse(`${passagesPerTenant} passages a tenant`);
+    if (!old && (oldHolding?.documents.size ?? 0) >= documentsPerTenant)
+      refuse(`${documentsPerTenant} documents a tenant`);
+    if (passages - (old?.passages ?? 0) + chunks.length > passagesPerTenant)
+      refuse(`${passagesPerTenant} passages a tenant`);
     const grownBytes = sizeBytes - (old?.sizeBytes ?? 0);
     if ((oldHolding?.bytes ?? 0) + grownBytes > bytesPerTenant) refuse(`${bytesPerTenant} bytes a tenant`);
     if (bytesTotal + grownBytes > limits.bytesTotal) refuse(`${limits.bytesTotal} bytes for all tenants`);
@@ -207,10 +209,16 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
 function checkDocument(document: KnowledgeDocument, sizeBytes: number, limits: KnowledgeLimits) {
   const { id, title, text } = document;
   if (id.length === 0 || id.length > 128) {
-    throw new GatewayError("invalid_value", { message: "A document's id has 1 to 128 characters.", param: "id" });
+    throw new GatewayError("invalid_value", {
+      message: "A document's id has 1 to 128 characters.",
+      param: "id",
+    });
   }
   if (title.length > 500) {
-    throw new GatewayError("invalid_value", { message: "A document's title has at most 500 characters.", param: "title" });
+    throw new GatewayError("invalid_value", {
+      message: "A document's title has at most 500 characters.",
+      param: "title",
+    });
   }
   if (sizeBytes > limits.bytesPerDocument) {
     const message = `A document has at most ${limits.bytesPerDocument} bytes; this one has ${sizeBytes}.`;

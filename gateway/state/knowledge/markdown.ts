@@ -19,10 +19,19 @@ const alsoAskedMax = 8;
  *   table rows as sentences ("Port: default 8080, from 1 to 65535.")
  */
 export function parseMarkdown(markdown: string): { title: string | null; sections: Section[] } {
-  const state: ParseState = { title: null, stack: [], sections: [], open: null, alsoAsked: [], paragraph: [], table: null };
+  const state: ParseState = {
+    title: null,
+    stack: [],
+    sections: [],
+    open: null,
+    alsoAsked: [],
+    paragraph: [],
+    table: null,
+  };
   let fence: string | null = null;
   const text = markdown
-    .replace(/<!--(?!\s*also asked:)[\s\S]*?-->/g, "").replace(/^---\n[\s\S]*?\n---\n/, "");
+    .replace(/<!--(?!\s*also asked:)[\s\S]*?-->/g, "")
+    .replace(/^---\n[\s\S]*?\n---\n/, "");
   for (const line of text.split(/\r?\n/)) {
     const mark = /^\s*(```+|~~~+)/.exec(line)?.[1];
     if (fence !== null) {
@@ -65,7 +74,10 @@ function readLine(state: ParseState, line: string): void {
   state.table = null;
   const also = /^\s*<!--\s*also asked:(.*?)-->\s*$/.exec(line)?.[1];
   if (also !== undefined) {
-    state.alsoAsked = also.split("|").map((question) => question.trim()).filter(Boolean);
+    state.alsoAsked = also
+      .split("|")
+      .map((question) => question.trim())
+      .filter(Boolean);
     return;
   }
   const item = /^\s*(?:[-*+]|\d+[.)])\s+(.*)$/.exec(line);

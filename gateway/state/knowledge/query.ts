@@ -1,7 +1,8 @@
 /** What to look for, made from the conversation. Pure. */
-import type { AiMessage } from "../../providers/provider.ts";
-import { extractTerms, normalise, splitWords } from "../../language/words.ts";
+
 import { splitSentences } from "../../language/sentences.ts";
+import { extractTerms, normalise, splitWords } from "../../language/words.ts";
+import type { AiMessage } from "../../providers/provider.ts";
 
 /** Longest query in characters. */
 const queryCharsMax = 400;
@@ -16,6 +17,13 @@ const requests =
 /** The caller asks for more of the same. */
 const continuation =
   /^(?:(?:yes|yeah|yep|sure|ok|okay|please|oh)\s*)*(?:(?:please )?(?:tell me (?:some )?more|say more|more(?: please)?|go on|go ahead|continue|carry on|keep going|what else|anything else|and then(?: what)?|more details?|give me (?:some )?more(?: details?)?|(?:tell me )?more about (?:it|that|this)|elaborate|explain (?:it|that)(?: more| further| again)?)(?: please)?(?: about (?:it|that|this))?|(?:say (?:it|that) )?in (?:your own|other|simple|simpler) words|why|how so|how|how come|why is that|why not|really)?(?:\s+(?:please|then|parley))?$/;
+
+/** The caller wants the last answer again: what it was about is looked up again. */
+const repetition =
+  /^(?:(?:sorry|pardon|excuse me) )?(?:(?:can|could|would) you )?(?:please )?(?:say (?:that|it|this) (?:again|once more)|say again|repeat(?: (?:that|it|this|yourself|your (?:last )?answer))?|what (?:did you (?:just )?say|was that)|(?:i beg your )?pardon|come again|once more|again|what|i (?:did not|could not) (?:hear|catch|get|understand) (?:you|that|it))(?: please| again| for me)*$/;
+const agreement = /^(?:(?:yes|yeah|yep|yup|sure|of course|please do|please|go ahead|ok|okay|why not)\s*)+$/;
+/** The answerer did not know, and named a question that it can answer. */
+const offeredQuestion = /question that I can answer is:? (.+?\?)\s*$/;
 
 /** Points back to something that was said before. */
 const pointsBack = /\b(?:it|its|that|this|they|them|their|those|these|there|one|ones|the same)\b/;
@@ -36,12 +44,20 @@ export function buildQuery(messages: readonly AiMessage[]): string {
   if (current === undefined || last.role === "assistant") return "";
   const plain = normalise(current);
   if (plain === "") return "";
+  const offered = offeredQuestion.exec(findLastSaid(messages))?.[1];
+  if (offered !== undefined && agreement.test(plain)) return cut(offered);
   const before = asked.slice(0, -1).reverse().slice(0, lookBackMax);
-  if (continuation.test(plain)) return cut(findSubject(before));
+  if (continuation.test(plain) || repetition.test(plain) || agreement.test(plain)) return cut(findSubject(before));
   const question = trimPreamble(current);
-  if (!isElliptical(plain)) return extractTerms(question).length === 0 && question === "" ? "" : cut(question);
+  if (!isElliptical(plain))
+    return extractTerms(question).length === 0 && question === "" ? "" : cut(question);
   const subject = findSubject(before);
   return cut(subject === "" ? question : `${subject} ${question}`);
+}
+
+function findLastSaid(messages: readonly AiMessage[]): string {
+  const last = messages.findLast((message) => message.role === "assistant");
+  return last?.role === "assistant" ? last.text : "";
 }
 
 function isElliptical(plain: string): boolean {
@@ -55,7 +71,7 @@ function findSubject(before: readonly string[]): string {
   const trail: string[] = [];
   for (const text of before) {
     const plain = normalise(text);
-    if (plain === "" || continuation.test(plain)) continue;
+    if (plain === "" || continuation.test(plain) || repetition.test(plain) || agreement.test(plain)) continue;
     const question = trimPreamble(text);
     if (extractTerms(question).length === 0) continue;
     trail.unshift(question);
@@ -67,7 +83,9 @@ function findSubject(before: readonly string[]): string {
 /** "Okay, so, can you tell me what Parley costs?" → "what Parley costs?" */
 function trimPreamble(text: string): string {
   const sentences = splitSentences(text.replace(/\s+/g, " ").trim());
-  const questions = sentences.filter((sentence) => sentence.endsWith("?") && extractTerms(sentence).length > 0);
+  const questions = sentences.filter(
+    (sentence) => sentence.endsWith("?") && extractTerms(sentence).length > 0,
+  );
   const kept = (questions.length > 0 ? questions.slice(-2) : sentences).join(" ");
   let plain = normalise(kept);
   for (let round = 0; round < 3; round++) plain = plain.replace(fillers, "").replace(requests, "");

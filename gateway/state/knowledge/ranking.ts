@@ -47,7 +47,11 @@ export interface RankedQuery {
  *
  * @returns the best `k`, best first; passages without any evidence are left out
  */
-export function rankPassages(shelves: readonly Shelf[], { text, spelling, vector }: RankedQuery, k: number): Ranked[] {
+export function rankPassages(
+  shelves: readonly Shelf[],
+  { text, spelling, vector }: RankedQuery,
+  k: number,
+): Ranked[] {
   const terms = readQuery(shelves, text, spelling);
   const keywords = scoreKeywords(shelves, terms);
   const best: Ranked[] = [];
@@ -98,7 +102,8 @@ function dot(left: Float32Array, right: Float32Array): number {
 
 function readQuery(shelves: readonly Shelf[], query: string, spelling: Spelling): QueryTerm[] {
   const total = shelves.reduce((sum, shelf) => sum + shelf.entries.size, 0);
-  const frequency = (term: string) => shelves.reduce((sum, shelf) => sum + (shelf.postings(term)?.size ?? 0), 0);
+  const frequency = (term: string) =>
+    shelves.reduce((sum, shelf) => sum + (shelf.postings(term)?.size ?? 0), 0);
   const idfOf = (count: number) => Math.log(1 + (total - count + 0.5) / (count + 0.5));
   const known = new Map<string, QueryTerm>();
   const unknown: string[] = [];
@@ -128,7 +133,10 @@ function readQuery(shelves: readonly Shelf[], query: string, spelling: Spelling)
   return terms;
 }
 
-function scoreKeywords(shelves: readonly Shelf[], terms: QueryTerm[]): Map<Entry, { coverage: number; keywordRatio: number }> {
+function scoreKeywords(
+  shelves: readonly Shelf[],
+  terms: QueryTerm[],
+): Map<Entry, { coverage: number; keywordRatio: number }> {
   const found = new Map<Entry, { coverage: number; keywordRatio: number }>();
   const wanted = terms.reduce((sum, { idf }) => sum + idf, 0);
   if (wanted === 0) return found;
@@ -136,8 +144,8 @@ function scoreKeywords(shelves: readonly Shelf[], terms: QueryTerm[]): Map<Entry
     for (const { term, weight, idf } of terms) {
       if (term === null) continue;
       for (const [entry, count] of shelf.postings(term) ?? []) {
-        let sums = found.get(entry);
-        if (!sums) found.set(entry, (sums = { coverage: 0, keywordRatio: 0 }));
+        const sums = found.get(entry) ?? { coverage: 0, keywordRatio: 0 };
+        found.set(entry, sums);
         const saturation = count / (count + k1 * (1 - b + (b * entry.length) / shelf.averageLength));
         sums.coverage += (weight * idf) / wanted;
         sums.keywordRatio += (weight * idf * saturation) / wanted;

@@ -68,8 +68,8 @@ export class Shelf {
       this.entries.set(entry.id, entry);
       this.#totalLength += length;
       for (const [term, count] of terms) {
-        let list = this.#postings.get(term);
-        if (!list) this.#postings.set(term, (list = new Map()));
+        const list = this.#postings.get(term) ?? new Map<Entry, number>();
+        this.#postings.set(term, list);
         list.set(entry, count);
         if (!this.#surfaces.has(term)) this.#surfaces.set(term, term);
       }

@@ -4,7 +4,10 @@ import { type Entry, textsToEmbed } from "./shelf.ts";
 
 /** Texts to vectors of length 1; `deadlineMs` is on the clock. May reject, may be late. */
 export interface TextEmbedder {
-  embed(texts: string[], options: { signal: AbortSignal; deadlineMs: number; tenant: string }): Promise<Float32Array[]>;
+  embed(
+    texts: string[],
+    options: { signal: AbortSignal; deadlineMs: number; tenant: string },
+  ): Promise<Float32Array[]>;
 }
 
 export interface VectorMakerOptions {

@@ -37,12 +37,14 @@ function stripSpoken(answer: string, prefix: string): string | null {
     const isLast = index === spoken.length - 1;
     if (bare(written) !== bare(word)) {
       // The voice was cut inside a word.
-      if (isLast && written.startsWith(word) && !/\s$/.test(prefix)) return answer.slice(at + next[0].length - written.length + word.length);
+      if (isLast && written.startsWith(word) && !/\s$/.test(prefix))
+        return answer.slice(at + next[0].length - written.length + word.length);
       return null;
     }
     at += next[0].length;
     // A mark that closes the word was not among the words spoken: it is said with them.
-    if (isLast && written.length > word.length && written.startsWith(word)) at -= written.length - word.length;
+    if (isLast && written.length > word.length && written.startsWith(word))
+      at -= written.length - word.length;
   }
   return answer.slice(at);
 }

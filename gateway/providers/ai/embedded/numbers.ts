@@ -50,7 +50,12 @@ function readWords(words: readonly string[]): { value: number; taken: number } |
       total += group * scales[word];
       group = 0;
       last = "scale";
-    } else if (word === "and" && last === "scale" && index + 1 < words.length && isNumberWord(words[index + 1] ?? "")) {
+    } else if (
+      word === "and" &&
+      last === "scale" &&
+      index + 1 < words.length &&
+      isNumberWord(words[index + 1] ?? "")
+    ) {
       continue;
     } else {
       break;
@@ -97,11 +102,14 @@ export function answerArithmetic(plain: string): string | null {
   const share = /^(.+?) percent of (.+)$/.exec(body);
   if (share) {
     const [part, whole] = [readNumber((share[1] ?? "").split(" ")), readNumber((share[2] ?? "").split(" "))];
-    if (part && whole) return `${part.value} percent of ${whole.value} is ${sayNumber((part.value * whole.value) / 100)}.`;
+    if (part && whole)
+      return `${part.value} percent of ${whole.value} is ${sayNumber((part.value * whole.value) / 100)}.`;
   }
   const sum = readSum(body);
   if (sum === null) return null;
-  const said = sum.values.map((value, index) => (index === 0 ? `${value}` : `${sum.signs[index - 1]} ${value}`)).join(" ");
+  const said = sum.values
+    .map((value, index) => (index === 0 ? `${value}` : `${sum.signs[index - 1]} ${value}`))
+    .join(" ");
   const result = reckon(sum.values, sum.signs);
   if (result === null) return "Nothing can be divided by zero.";
   if (!Number.isFinite(result) || Math.abs(result) > 1e15) return "That number is too large for me.";
@@ -168,9 +176,13 @@ export const countMax = 100;
  * @returns the numbers as one sentence, cut after `countMax`; null if nobody asked to count
  */
 export function answerCount(plain: string): string | null {
-  const asked = /\bcount\b(?: for me)?( backwards?| down)?(?: for me)? ?(?:from (.+?))?(?: (?:up |down )?to (.+?)| (?:until|till|through) (.+?))?(?: (?:please|for me|now|aloud|out loud))*$/.exec(plain);
+  const asked =
+    /\bcount\b(?: for me)?( backwards?| down)?(?: for me)? ?(?:from (.+?))?(?: (?:up |down )?to (.+?)| (?:until|till|through) (.+?))?(?: (?:please|for me|now|aloud|out loud))*$/.exec(
+      plain,
+    );
   if (!asked) return null;
-  const read = (words: string | undefined) => (words === undefined ? null : (readNumber(words.split(" "))?.value ?? null));
+  const read = (words: string | undefined) =>
+    words === undefined ? null : (readNumber(words.split(" "))?.value ?? null);
   const backwards = asked[1] !== undefined;
   const first = read(asked[2]) ?? (backwards ? 10 : 1);
   const target = read(asked[3] ?? asked[4]) ?? (backwards ? 0 : asked[2] === undefined ? 10 : first + 9);

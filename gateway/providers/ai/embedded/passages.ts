@@ -51,7 +51,9 @@ export function selectMore(passages: readonly Passage[], said: string): Selectio
     const sentences = readPassage(passage);
     // What stands before the last sentence that was said was passed over on purpose.
     const lastSaid = sentences.findLastIndex((sentence) => !isNew(sentence));
-    const rest = sentences.slice(lastSaid + 1).filter((sentence) => !/^(?:yes|no|not yet)\b.{0,12}$/i.test(sentence));
+    const rest = sentences
+      .slice(lastSaid + 1)
+      .filter((sentence) => !/^(?:yes|no|not yet)\b.{0,12}$/i.test(sentence));
     if (rest.length === 0) continue;
     const chosen = takeSome(rest);
     return { sentences: chosen, more: chosen.length < rest.length };
@@ -87,16 +89,26 @@ function findStart(question: string, passage: Passage, sentences: readonly strin
   const heading = new Set(extractTerms(headingOf(passage)));
   // What the heading says already tells the sentences apart no more.
   const telling = [...asked].filter((term) => !heading.has(term));
-  const wantsNumber = /\b(?:how (?:many|much|long|fast|big|large|old)|which port|what port|number|when|rates?)\b/i.test(question);
+  const wantsNumber =
+    /\b(?:how (?:many|much|long|fast|big|large|old)|which port|what port|number|when|rates?)\b/i.test(
+      question,
+    );
   const scores = sentences.map((sentence, index) => {
     const terms = new Set(extractTerms(sentence));
     const covered = telling.filter((term) => terms.has(term)).length / Math.max(1, telling.length);
-    const number = wantsNumber && /\d|\b(?:hundred|thousand|seventy|two|quarter|half)\b/.test(sentence) ? 0.15 : 0;
+    const number =
+      wantsNumber && /\d|\b(?:hundred|thousand|seventy|two|quarter|half)\b/.test(sentence) ? 0.15 : 0;
     return covered + number + (index === 0 ? leadBonus : 0);
   });
   let start = scores.indexOf(Math.max(...scores));
   // A sentence that points back needs the one before it.
-  while (start > 0 && /^(?:it|they|that|this|these|those|then|there|so|but|and|also|both|he|she)\b/i.test(sentences[start] ?? "")) start--;
+  while (
+    start > 0 &&
+    /^(?:it|they|that|this|these|those|then|there|so|but|and|also|both|he|she)\b/i.test(
+      sentences[start] ?? "",
+    )
+  )
+    start--;
   return start;
 }
 

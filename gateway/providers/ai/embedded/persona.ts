@@ -31,16 +31,31 @@ const directive =
 /** Reads instructions; whatever it does not understand is left alone. */
 export function readPersona(instructions: string): Persona {
   const text = instructions.slice(0, instructionCharsMax).replace(/\s+/g, " ").trim();
-  const sentences = splitSentences(instructions.slice(0, instructionCharsMax).replace(/\n+/g, ". ").replace(/([.!?:])\. /g, "$1 ").replace(/[ \t]+/g, " "));
+  const sentences = splitSentences(
+    instructions
+      .slice(0, instructionCharsMax)
+      .replace(/\n+/g, ". ")
+      .replace(/([.!?:])\. /g, "$1 ")
+      .replace(/[ \t]+/g, " "),
+  );
   return {
     ...readIdentity(text),
     greeting: firstMatch(text, [
       new RegExp(`\\b(?:greet|welcome|open|start|begin)\\b[^.!?"“]{0,80}?${quoted}`, "i"),
-      new RegExp(`\\b(?:your (?:greeting|first (?:sentence|words?|message)) (?:is|are|should be|must be))\\b:?\\s*${quoted}`, "i"),
+      new RegExp(
+        `\\b(?:your (?:greeting|first (?:sentence|words?|message)) (?:is|are|should be|must be))\\b:?\\s*${quoted}`,
+        "i",
+      ),
     ]),
     fixedAnswer: firstMatch(text, [
-      new RegExp(`\\b(?:always|only|just|to (?:everything|every question|anything)|no matter what)\\b[^.!?"“]{0,60}?\\b(?:say|answer|reply|respond|repeat)\\b[^.!?"“]{0,60}?${quoted}`, "i"),
-      new RegExp(`\\b(?:answer|reply|respond)\\b[^.!?"“]{0,60}?\\b(?:always|only|exactly|just|everything|every question|anything)\\b[^.!?"“]{0,40}?${quoted}`, "i"),
+      new RegExp(
+        `\\b(?:always|only|just|to (?:everything|every question|anything)|no matter what)\\b[^.!?"“]{0,60}?\\b(?:say|answer|reply|respond|repeat)\\b[^.!?"“]{0,60}?${quoted}`,
+        "i",
+      ),
+      new RegExp(
+        `\\b(?:answer|reply|respond)\\b[^.!?"“]{0,60}?\\b(?:always|only|exactly|just|everything|every question|anything)\\b[^.!?"“]{0,40}?${quoted}`,
+        "i",
+      ),
     ]),
     facts: sentences
       .map((sentence) => sentence.replace(/^[-*•\d.)\s]+/, ""))
@@ -58,8 +73,14 @@ function readIdentity(text: string): { name: string | null; role: string | null 
   const said = /\bYou(?:'re| are) ([A-Z][\p{L}'-]*(?: [A-Z][\p{L}'-]*)?)(?=[,.;!:]|\s|$)/u.exec(text)?.[1];
   const name = named ?? (said !== undefined && !notNames.has(said.split(" ")[0] ?? "") ? said : null);
   const role =
-    /\bYou(?:'re| are) (?:[A-Z][\p{L}'-]*(?: [A-Z][\p{L}'-]*)?, )?((?:the|a|an) [^.!?,;\n]{3,120})/u.exec(text)?.[1] ?? null;
-  const plain = role !== null && /^an? (?:very )?(?:helpful|friendly|polite|useful|concise|kind|,| |and|voice|ai|realtime|real-time)*(?:assistant|agent|bot|ai)$/i.test(role);
+    /\bYou(?:'re| are) (?:[A-Z][\p{L}'-]*(?: [A-Z][\p{L}'-]*)?, )?((?:the|a|an) [^.!?,;\n]{3,120})/u.exec(
+      text,
+    )?.[1] ?? null;
+  const plain =
+    role !== null &&
+    /^an? (?:very )?(?:helpful|friendly|polite|useful|concise|kind|,| |and|voice|ai|realtime|real-time)*(?:assistant|agent|bot|ai)$/i.test(
+      role,
+    );
   return { name, role: plain ? null : role };
 }
 
@@ -81,7 +102,9 @@ export function introduce({ name, role }: Persona): string {
 /** The first words of a conversation. */
 export function greet({ name, greeting }: Persona): string {
   if (greeting !== null) return speakSentence(greeting);
-  return name === null ? "Hello, this is Parley. How can I help you?" : `Hello, this is ${name}. How can I help you?`;
+  return name === null
+    ? "Hello, this is Parley. How can I help you?"
+    : `Hello, this is ${name}. How can I help you?`;
 }
 
 const caller = "(?:the |our |your )?(?:caller|user|customer|person|client|guest|listener|them|him|her)";
@@ -94,19 +117,37 @@ const caller = "(?:the |our |your )?(?:caller|user|customer|person|client|guest|
 export function obey(instructions: string, persona: Persona): string | null {
   const text = instructions.replace(/\s+/g, " ").trim();
   const literal =
-    new RegExp(`^(?:please )?(?:now )?(?:say|speak|read(?: out)?|repeat|announce|respond with|reply with|answer with)\\b[^"“]{0,60}?${quoted}`, "i").exec(text)?.[1] ??
-    /^(?:please )?(?:say|speak|read(?: out)?|repeat|announce)(?: (?:exactly|verbatim|aloud|out loud|only|just|the following|this|these words|text|sentence))*\s*:\s*(.+)$/i.exec(text)?.[1] ??
+    new RegExp(
+      `^(?:please )?(?:now )?(?:say|speak|read(?: out)?|repeat|announce|respond with|reply with|answer with)\\b[^"“]{0,60}?${quoted}`,
+      "i",
+    ).exec(text)?.[1] ??
+    /^(?:please )?(?:say|speak|read(?: out)?|repeat|announce)(?: (?:exactly|verbatim|aloud|out loud|only|just|the following|this|these words|text|sentence))*\s*:\s*(.+)$/i.exec(
+      text,
+    )?.[1] ??
     /^(?:please )?(?:say|repeat) exactly (.+)$/i.exec(text)?.[1];
   if (literal !== undefined) return speakSentence(literal);
-  if (/^(?:please )?(?:now )?(?:say (?:hello|hi)|greet|welcome|introduce yourself|start (?:by|with) (?:a )?greet|open the conversation|start the conversation)/i.test(text)) {
-    return /introduce yourself/i.test(text) ? `Hello. ${introduce(persona)} How can I help you?` : greet(persona);
+  if (
+    /^(?:please )?(?:now )?(?:say (?:hello|hi)|greet|welcome|introduce yourself|start (?:by|with) (?:a )?greet|open the conversation|start the conversation)/i.test(
+      text,
+    )
+  ) {
+    return /introduce yourself/i.test(text)
+      ? `Hello. ${introduce(persona)} How can I help you?`
+      : greet(persona);
   }
-  if (/^(?:please )?(?:say (?:good ?bye|bye)|wish [^.]{0,30}(?:nice|good) day)/i.test(text)) return "Goodbye, and have a nice day.";
+  if (/^(?:please )?(?:say (?:good ?bye|bye)|wish [^.]{0,30}(?:nice|good) day)/i.test(text))
+    return "Goodbye, and have a nice day.";
   if (/^(?:please )?(?:thank)/i.test(text)) return "Thank you very much.";
   if (/^(?:please )?(?:apologi[sz]e|say sorry)/i.test(text)) return "I am sorry about that.";
-  const told = new RegExp(`^(?:please )?(?:tell|inform|let|remind) ${caller} (?:know )?that ([^.!?]+)`, "i").exec(text)?.[1];
+  const told = new RegExp(
+    `^(?:please )?(?:tell|inform|let|remind) ${caller} (?:know )?that ([^.!?]+)`,
+    "i",
+  ).exec(text)?.[1];
   if (told !== undefined) return speakSentence(turnToListener(told));
-  const asked = new RegExp(`^(?:please )?ask (?:${caller} )?(for|about|what|how|whether|if|when|where|which|who) ([^.!?]+)`, "i").exec(text);
+  const asked = new RegExp(
+    `^(?:please )?ask (?:${caller} )?(for|about|what|how|whether|if|when|where|which|who) ([^.!?]+)`,
+    "i",
+  ).exec(text);
   if (asked) {
     const [, word = "", rest = ""] = asked;
     const what = turnToListener(rest);
@@ -114,7 +155,9 @@ export function obey(instructions: string, persona: Persona): string | null {
     if (/^about$/i.test(word)) return `What can you tell me about ${what}?`;
     return `Could you tell me ${word.toLowerCase()} ${what}?`;
   }
-  const said = /^(?:please )?say (?!that\b|something\b|nothing\b|it\b)([^.!?]{1,200})[.!?]?$/i.exec(text)?.[1];
+  const said = /^(?:please )?say (?!that\b|something\b|nothing\b|it\b)([^.!?]{1,200})[.!?]?$/i.exec(
+    text,
+  )?.[1];
   return said === undefined ? null : speakSentence(said);
 }
 

@@ -9,8 +9,10 @@ export function speakSentence(text: string): string {
     .replace(/\[([^\]]+)\]\([^)]*\)/g, "$1")
     .replace(/[`*]+/g, "")
     .replace(/\s*\((?:https?|wss?):[^)]*\)/gi, "")
-    .replace(/\b(?:https?|wss?):\/\/([^\s/:?#,;)]+)(?::(\d+))?[^\s,;)]*/gi, (whole, host: string, port?: string) =>
-      speakAddress(host, port) + (/[.!?]$/.test(whole) ? (whole.at(-1) ?? "") : ""),
+    .replace(
+      /\b(?:https?|wss?):\/\/([^\s/:?#,;)]+)(?::(\d+))?[^\s,;)]*/gi,
+      (whole, host: string, port?: string) =>
+        speakAddress(host, port) + (/[.!?]$/.test(whole) ? (whole.at(-1) ?? "") : ""),
     )
     .replace(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g, (name) => name.toLowerCase().replaceAll("_", " "))
     .replace(/(?<=\w)_(?=\w)/g, " ")

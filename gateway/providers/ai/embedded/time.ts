@@ -2,7 +2,12 @@
 
 /** "It is 3:04 PM, Coordinated Universal Time." */
 export function sayTime(epochMs: number, timeZone: string): string {
-  const parts = new Intl.DateTimeFormat("en-US", { timeZone, hour: "numeric", minute: "2-digit", timeZoneName: "long" });
+  const parts = new Intl.DateTimeFormat("en-US", {
+    timeZone,
+    hour: "numeric",
+    minute: "2-digit",
+    timeZoneName: "long",
+  });
   const found = Object.fromEntries(parts.formatToParts(epochMs).map(({ type, value }) => [type, value]));
   return `It is ${found.hour}:${found.minute} ${found.dayPeriod}, ${found.timeZoneName}, by the clock of this gateway.`;
 }
