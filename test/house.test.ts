@@ -96,6 +96,7 @@ const contracts = new Set([
   "gateway/turn/ledger.ts",
   "gateway/turn/reply.ts",
   "gateway/language/words.ts",
+  "gateway/language/cues.ts",
   "gateway/language/sentences.ts",
   "workers/audio/messages.ts",
 ]);

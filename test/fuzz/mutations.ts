@@ -73,7 +73,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   deepField: (event, random) => {
     const marker = JSON.stringify("deep-goes-here");
     const open = random.pick(["[", '{"a":']);
-    const nested = open.repeat(deepLevels) + "1" + (open === "[" ? "]" : "}").repeat(deepLevels);
+    const nested = `${open.repeat(deepLevels)}1${(open === "[" ? "]" : "}").repeat(deepLevels)}`;
     return text(
       change(event, random, (holder, key) => (holder[key] = "deep-goes-here")).replace(marker, () => nested),
     );

@@ -1,7 +1,13 @@
 /** Asking the embedded answerer as a turn does: query, retrieval, answer. */
 import { createEmbeddedAi } from "../../gateway/providers/ai/embedded.ts";
-import type { AiMessage, AiRequest, CallContext, EndEvent, Passage } from "../../gateway/providers/provider.ts";
-import { type Embedder, createEmbedder } from "../../gateway/state/embedder.ts";
+import type {
+  AiMessage,
+  AiRequest,
+  CallContext,
+  EndEvent,
+  Passage,
+} from "../../gateway/providers/provider.ts";
+import { createEmbedder, type Embedder } from "../../gateway/state/embedder.ts";
 import { createKnowledge, type Knowledge } from "../../gateway/state/knowledge/knowledge.ts";
 import { readProjectDocuments } from "../../gateway/state/knowledge/project-documents.ts";
 import { buildQuery } from "../../gateway/state/knowledge/query.ts";
@@ -25,7 +31,15 @@ export interface Reply {
 /** A request with nothing in it but what is given. */
 export function makeRequest(parts: Partial<AiRequest> = {}): AiRequest {
   return {
-    ...{ instructions: "", messages: [], passages: [], tools: [], toolChoice: "auto", spokenPrefix: "", maxOutputTokens: null },
+    ...{
+      instructions: "",
+      messages: [],
+      passages: [],
+      tools: [],
+      toolChoice: "auto",
+      spokenPrefix: "",
+      maxOutputTokens: null,
+    },
     ...parts,
   };
 }
@@ -55,7 +69,11 @@ export function user(...texts: string[]): AiMessage[] {
 }
 
 /** Knowledge of the project's documents with the real embeddings; vectors are made when it resolves. */
-export async function startKnowledge(): Promise<{ knowledge: Knowledge; embedder: Embedder; close(): Promise<void> }> {
+export async function startKnowledge(): Promise<{
+  knowledge: Knowledge;
+  embedder: Embedder;
+  close(): Promise<void>;
+}> {
   const speech = await startEngines();
   const embedder = createEmbedder({ socketPath: speech.sockets.embeddings, clock });
   await embedder.ready();
@@ -75,7 +93,10 @@ export async function startKnowledge(): Promise<{ knowledge: Knowledge; embedder
 }
 
 /** Answers a conversation with what the knowledge holds for it. */
-export async function ask(knowledge: Knowledge, parts: Partial<AiRequest> & { messages: AiMessage[] }): Promise<Reply & { passages: Passage[] }> {
+export async function ask(
+  knowledge: Knowledge,
+  parts: Partial<AiRequest> & { messages: AiMessage[] },
+): Promise<Reply & { passages: Passage[] }> {
   const { signal } = new AbortController();
   const passages = await knowledge.retrieve(buildQuery(parts.messages), { tenant: "default", k: 4, signal });
   return { ...(await reply({ ...parts, passages })), passages };

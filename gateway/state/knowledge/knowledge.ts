@@ -7,7 +7,7 @@ import { GatewayError } from "../../errors.ts";
 import type { Passage } from "../../providers/provider.ts";
 import { cutDocument } from "./chunks.ts";
 import { createQueryVectors } from "./query-vectors.ts";
-import { rankPassages } from "./ranking.ts";
+import { mergeRanked, rankPassages } from "./ranking.ts";
 import { Shelf } from "./shelf.ts";
 import { correctWords } from "./spelling.ts";
 import { createVectorMaker, type TextEmbedder } from "./vector-maker.ts";
@@ -42,8 +42,10 @@ export interface KnowledgeLimits {
   tenants: number;
   /** Over all tenants. */
   bytesTotal: number;
-  /** Longest question; the rest is cut off. */
+  /** Longest line of a question; the rest is cut off. */
   queryChars: number;
+  /** Lines of a question that are looked up. */
+  queryLines: number;
   /** Most passages that one retrieval returns. */
   passagesFound: number;
   /** Kept vectors of questions. */
@@ -66,6 +68,7 @@ export const knowledgeLimits: KnowledgeLimits = {
   tenants: 1_000,
   bytesTotal: 64 * 1024 * 1024,
   queryChars: 500,
+  queryLines: 2,
   passagesFound: 16,
   queryVectors: 256,
   queryVectorMs: 60,
@@ -85,7 +88,7 @@ export interface KnowledgeOptions {
 
 export interface Knowledge {
   /**
-   * The passages that fit the question best, best first, with a `score` that says how likely they answer it (from
+   * The passages that fit the question best (one of its lines, if it has several), best first, with a `score` that says how likely they answer it (from
    * 0.5 up: probably). Never rejects: without vectors, keywords alone answer.
    */
   retrieve(query: string, options: { tenant: string; k: number; signal: AbortSignal }): Promise<Passage[]>;
@@ -178,16 +181,24 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
     },
     list: (tenant) => [...(holdings.get(tenant)?.documents.values() ?? [])],
     async retrieve(query, { tenant, k, signal }) {
-      const asked = query.slice(0, limits.queryChars).trim();
       const visible = [...new Set([sharedTenant, tenant])].flatMap((name) => holdings.get(name)?.shelf ?? []);
-      if (asked === "" || visible.length === 0) return [];
-      const spelling = correctWords(visible, asked);
-      const vector = (await queries?.find(spelling.text, { tenant, signal })) ?? null;
-      // The embedder is back: passages that it owes their vectors get another chance.
-      if (vector !== null) vectors?.wake();
-      return rankPassages(visible, { text: asked, spelling, vector }, Math.min(k, limits.passagesFound)).map(
-        ({ entry: { id, source, text }, score }) => ({ id, source, text, score }),
+      const asked = readLines(query, limits);
+      if (asked.length === 0 || visible.length === 0) return [];
+      const found = await Promise.all(
+        asked.map(async (text) => {
+          const spelling = correctWords(visible, text);
+          const vector = (await queries?.find(spelling.text, { tenant, signal })) ?? null;
+          // The embedder is back: passages that it owes their vectors get another chance.
+          if (vector !== null) vectors?.wake();
+          return rankPassages(visible, { text, spelling, vector }, Math.min(k, limits.passagesFound));
+        }),
       );
+      return mergeRanked(found, k).map(({ entry: { id, source, text }, score }) => ({
+        id,
+        source,
+        text,
+        score,
+      }));
     },
     settled: async () => vectors?.settled(),
     get size() {
@@ -204,6 +215,12 @@ export function createKnowledge(options: KnowledgeOptions): Knowledge {
       queries?.close();
     },
   };
+}
+
+/** Ways to ask for the same thing, one a line; what is over the limits is left out. */
+function readLines(query: string, limits: KnowledgeLimits): string[] {
+  const lines = query.split("\n").map((line) => line.slice(0, limits.queryChars).trim());
+  return [...new Set(lines)].filter((line) => line !== "").slice(0, limits.queryLines);
 }
 
 function checkDocument(document: KnowledgeDocument, sizeBytes: number, limits: KnowledgeLimits) {

@@ -1,5 +1,6 @@
 /** What to look for, made from the conversation. Pure. */
 
+import { isAboutLastAnswer, isYes, leansOnContext } from "../../language/cues.ts";
 import { splitSentences } from "../../language/sentences.ts";
 import { extractTerms, normalise, splitWords } from "../../language/words.ts";
 import type { AiMessage } from "../../providers/provider.ts";
@@ -14,26 +15,15 @@ const fillers =
 const requests =
   /^(?:(?:can|could|would|will) you (?:please )?(?:tell|explain|say|describe)(?: to)?(?: me| us)?(?: please)?|please (?:tell|explain)(?: to)?(?: me| us)?|(?:tell|explain to) me(?: please)?|i (?:would like|want|wanted|need) to (?:know|ask|understand)(?: you)?|i (?:have|got) a question|i was (?:just )?wondering(?: if| whether)?|do you (?:happen to )?know(?: if)?|i wonder(?: if)?|let me ask you)\s+(?:about\s+)?(?=\w)/;
 
-/** The caller asks for more of the same. */
-const continuation =
-  /^(?:(?:yes|yeah|yep|sure|ok|okay|please|oh)\s*)*(?:(?:please )?(?:tell me (?:some )?more|say more|more(?: please)?|go on|go ahead|continue|carry on|keep going|what else|anything else|and then(?: what)?|more details?|give me (?:some )?more(?: details?)?|(?:tell me )?more about (?:it|that|this)|elaborate|explain (?:it|that)(?: more| further| again)?)(?: please)?(?: about (?:it|that|this))?|(?:say (?:it|that) )?in (?:your own|other|simple|simpler) words|why|how so|how|how come|why is that|why not|really)?(?:\s+(?:please|then|parley))?$/;
-
-/** The caller wants the last answer again: what it was about is looked up again. */
-const repetition =
-  /^(?:(?:sorry|pardon|excuse me) )?(?:(?:can|could|would) you )?(?:please )?(?:say (?:that|it|this) (?:again|once more)|say again|repeat(?: (?:that|it|this|yourself|your (?:last )?answer))?|what (?:did you (?:just )?say|was that)|(?:i beg your )?pardon|come again|once more|again|what|i (?:did not|could not) (?:hear|catch|get|understand) (?:you|that|it))(?: please| again| for me)*$/;
-const agreement = /^(?:(?:yes|yeah|yep|yup|sure|of course|please do|please|go ahead|ok|okay|why not)\s*)+$/;
 /** The answerer did not know, and named a question that it can answer. */
 const offeredQuestion = /question that I can answer is:? (.+?\?)\s*$/;
 
-/** Points back to something that was said before. */
-const pointsBack = /\b(?:it|its|that|this|they|them|their|those|these|there|one|ones|the same)\b/;
-const leansBack = /^(?:and|but|what about|how about|or|why|how come|what if|then|also|so)\b/;
-
 /**
- * The query for the knowledge store: the last user message without its preamble; where that leans on what came
- * before ("and how does that work", "tell me more"), the question that it leans on comes first.
+ * The query for the knowledge store: the last user message without its preamble. One that asks for more of the same
+ * becomes the question before it; one that leans on that question ("and how does that work") becomes two lines: itself,
+ * and both together.
  *
- * @returns at most 400 characters; "" when there is nothing to look for (no question, or a tool's output is
+ * @returns lines of at most 400 characters; "" when there is nothing to look for (no question, or a tool's output is
  *   what is to be spoken of)
  */
 export function buildQuery(messages: readonly AiMessage[]): string {
@@ -45,14 +35,13 @@ export function buildQuery(messages: readonly AiMessage[]): string {
   const plain = normalise(current);
   if (plain === "") return "";
   const offered = offeredQuestion.exec(findLastSaid(messages))?.[1];
-  if (offered !== undefined && agreement.test(plain)) return cut(offered);
+  if (offered !== undefined && isYes(plain)) return cut(offered);
   const before = asked.slice(0, -1).reverse().slice(0, lookBackMax);
-  if (continuation.test(plain) || repetition.test(plain) || agreement.test(plain)) return cut(findSubject(before));
+  if (isAboutLastAnswer(plain)) return cut(findSubject(before));
   const question = trimPreamble(current);
-  if (!isElliptical(plain))
-    return extractTerms(question).length === 0 && question === "" ? "" : cut(question);
+  if (!leansOnContext(plain)) return cut(question);
   const subject = findSubject(before);
-  return cut(subject === "" ? question : `${subject} ${question}`);
+  return subject === "" ? cut(question) : `${cut(question)}\n${cut(`${subject} ${question}`)}`;
 }
 
 function findLastSaid(messages: readonly AiMessage[]): string {
@@ -60,22 +49,16 @@ function findLastSaid(messages: readonly AiMessage[]): string {
   return last?.role === "assistant" ? last.text : "";
 }
 
-function isElliptical(plain: string): boolean {
-  const terms = extractTerms(plain).filter((term) => term !== "parley");
-  if (leansBack.test(plain) && terms.length <= 3) return true;
-  return pointsBack.test(plain) && terms.length <= 2;
-}
-
 /** The latest earlier question that stands by itself; one that leans back is joined to what it leans on. */
 function findSubject(before: readonly string[]): string {
   const trail: string[] = [];
   for (const text of before) {
     const plain = normalise(text);
-    if (plain === "" || continuation.test(plain) || repetition.test(plain) || agreement.test(plain)) continue;
+    if (plain === "" || isAboutLastAnswer(plain)) continue;
     const question = trimPreamble(text);
     if (extractTerms(question).length === 0) continue;
     trail.unshift(question);
-    if (!isElliptical(plain) || trail.length >= 2) break;
+    if (!leansOnContext(plain) || trail.length >= 2) break;
   }
   return trail.join(" ");
 }

@@ -67,6 +67,16 @@ export function rankPassages(
   return best;
 }
 
+/** The best `k` of several rankings, each passage once with its best score; the earlier ranking wins a tie. */
+export function mergeRanked(rankings: readonly Ranked[][], k: number): Ranked[] {
+  const best = new Map<Entry, Ranked>();
+  for (const ranked of rankings.flat()) {
+    const before = best.get(ranked.entry);
+    if (before === undefined || ranked.score > before.score) best.set(ranked.entry, ranked);
+  }
+  return [...best.values()].sort((a, b) => b.score - a.score).slice(0, k);
+}
+
 /**
  * Chance that the passage answers the question, as far as the evidence tells: a logistic curve whose weights were set so
  * that 0.5 parts questions about the project's own documents (75, mostly over 0.7) from questions about anything else
@@ -76,7 +86,7 @@ export function scoreEvidence({ cosine, coverage, keywordRatio }: Evidence): num
   const logit =
     cosine === null
       ? -5.2 + 5.2 * coverage + 4.2 * keywordRatio
-      : -5.4 + 9.2 * cosine + 2.2 * coverage + 1.2 * keywordRatio;
+      : -5.6 + 9.2 * cosine + 2.6 * coverage + keywordRatio;
   return 1 / (1 + Math.exp(-logit));
 }
 

@@ -1,9 +1,17 @@
 /** What the embedded answerer says to a request: a pure function of the request and the time. */
 
+import {
+  asksForMore,
+  asksToRepeat,
+  asksToRephrase,
+  isNo,
+  isYes,
+  leansOnContext,
+} from "../../../language/cues.ts";
 import { splitSentences } from "../../../language/sentences.ts";
 import { extractTerms, normalise } from "../../../language/words.ts";
-import type { AiMessage, AiRequest } from "../../provider.ts";
-import { headingOf, nearScore, selectAnswer, selectMore } from "./passages.ts";
+import type { AiMessage, AiRequest, Passage } from "../../provider.ts";
+import { headingOf, knowsScore, nearScore, readPassage, selectAnswer, selectMore } from "./passages.ts";
 import { greet, obey, type Persona, readPersona } from "./persona.ts";
 import { type Situation, talkSmall } from "./small-talk.ts";
 import { choose } from "./speech.ts";
@@ -19,8 +27,8 @@ export interface Moment {
 }
 
 const offers = ["Shall I go on?", "Would you like to hear more?", "Shall I tell you more?"];
-const offered =
-  /\b(?:Shall I go on|Would you like to hear more|Shall I tell you more|Shall I repeat it)\?\s*$/;
+const repeatOffer = /Shall I repeat it\?\s*$/;
+const offered = /\b(?:Shall I go on|Would you like to hear more|Shall I tell you more)\?\s*$/;
 /** How the nearest question is named when the right one is not known; `buildQuery` of the knowledge store reads it. */
 const nearest = "The nearest question that I can answer is: ";
 
@@ -83,7 +91,7 @@ function answerUser(request: AiRequest, { text, persona, moment }: Heard): Answe
   ) {
     return say("Okay.");
   }
-  if (wantsRepeat(plain) || (isYes(plain) && /Shall I repeat it\?\s*$/.test(said.at(-1) ?? "")))
+  if (asksToRepeat(plain) || (isYes(plain) && repeatOffer.test(said.at(-1) ?? "")))
     return say(repeatLast(request, moment));
   const tool = decideTool(request.tools, request.toolChoice, text, messages);
   if (tool !== null) return fromTool(tool);
@@ -93,7 +101,7 @@ function answerUser(request: AiRequest, { text, persona, moment }: Heard): Answe
   };
   if (isNo(plain))
     return say(offered.test(said.at(-1) ?? "") ? "All right. What else would you like to know?" : "Okay.");
-  if (/\bin (?:your own|other|simpler|simple|different) words\b|\bparaphrase\b|\brephrase\b/.test(plain)) {
+  if (asksToRephrase(plain)) {
     return say(
       "I can only read out what my documents say, so I can't put it in other words. Shall I repeat it?",
     );
@@ -152,36 +160,15 @@ function isNoise(plain: string): boolean {
   );
 }
 
-function isYes(plain: string): boolean {
-  return /^(?:(?:yes|yeah|yep|yup|sure|of course|certainly|absolutely|please do|go ahead|why not|i would|that would be (?:nice|great)|ok|okay|mm hmm|uh huh|definitely)\s*)+(?:please|do|i do|i would|it is)?$/.test(
-    plain,
-  );
-}
-
-function isNo(plain: string): boolean {
-  return /^(?:(?:no|nope|nah|not (?:now|really|today)|no thanks|no thank you|that is enough|i do not)\s*)+(?:thanks|thank you|please|i am (?:fine|good))?$/.test(
-    plain,
-  );
-}
-
-function wantsRepeat(plain: string): boolean {
-  return /^(?:(?:i am )?(?:sorry|pardon|excuse) ?(?:me)? )?(?:(?:can|could|would|will) you )?(?:please )?(?:say (?:that|it|this) (?:again|once more|one more time)|say again|repeat(?: (?:that|it|this|yourself|your(?: last)? (?:answer|sentence)|what you (?:just )?said|the (?:last )?(?:answer|sentence)))?(?: again| once more| one more time)?|what (?:did you|was it you|were you|have you) (?:just )?(?:say|said|saying)|(?:i )?(?:beg your )?pardon(?: me)?|what was that|come again|once more|one more time|again|what|huh|i (?:did not|could not) (?:hear|catch|get|understand) (?:you|that|it)(?: all)?|i missed that|sorry what|excuse me what)(?: please| again| for me)*$/.test(
-    plain,
-  );
-}
-
 function wantsMore(plain: string, lastSaid: string): boolean {
-  if (isYes(plain) && (offered.test(lastSaid) || lastSaid.includes(nearest)))
-    return !lastSaid.includes(nearest);
-  return /^(?:(?:yes|yeah|sure|ok|okay|please)\s+)*(?:please )?(?:tell me (?:some )?more|say more|more|go on|go ahead|continue|carry on|keep going|keep talking|what else|anything else|is there (?:anything|something) (?:else|more)|is there more|and then(?: what)?|more details?|give me (?:some )?more(?: details?)?|(?:tell me )?more about (?:it|that|this)|elaborate|explain (?:it|that) (?:more|further)|finish(?: your sentence| that)?)(?: please| about (?:it|that|this)| then)*$/.test(
-    plain,
-  );
+  if (isYes(plain)) return offered.test(lastSaid);
+  return asksForMore(plain);
 }
 
 /** The last words again; all of them, if the listener cut them off and they can be found again. */
 function repeatLast(request: AiRequest, moment: Moment): string {
   const { messages } = request;
-  const at = messages.findLastIndex((one) => one.role === "assistant");
+  const at = messages.findLastIndex((one) => one.role === "assistant" && !repeatOffer.test(one.text));
   const last = messages[at];
   if (last?.role !== "assistant") return "I have not said anything yet.";
   if (!last.interrupted || messages[at - 1]?.role !== "user") return last.text;
@@ -212,13 +199,27 @@ function answerFromKnowledge({ passages, messages }: AiRequest, text: string, pe
   const isYesToNearest = isYes(trimFillers(normalise(text)));
   const fact = isYesToNearest ? null : findFact(text, persona);
   if (fact !== null) return fact;
-  const found = selectAnswer(text, passages);
+  const said = messages.findLast((one) => one.role === "assistant");
+  const found = selectAnswer(text, preferUnsaid(passages, text, said?.role === "assistant" ? said.text : ""));
   if (found !== null) return withOffer(found.sentences, found.more);
   const near = passages[0];
   const unknown = choose(notKnown, `${normalise(text)}${messages.length}`);
   if (near !== undefined && near.score >= nearScore && headingOf(near).endsWith("?"))
     return `${unknown} ${nearest}${headingOf(near)}`;
   return unknown;
+}
+
+/** A question that leans on the last answer wants something else than that answer again. */
+function preferUnsaid(passages: readonly Passage[], text: string, said: string): readonly Passage[] {
+  if (said === "" || !leansOnContext(trimFillers(normalise(text)))) return passages;
+  const heard = normalise(said);
+  const unsaid = passages.filter((passage) => {
+    const sentences = readPassage(passage)
+      .map(normalise)
+      .filter((sentence) => sentence.includes(" "));
+    return !sentences.some((sentence) => heard.includes(sentence));
+  });
+  return (unsaid[0]?.score ?? 0) >= knowsScore ? unsaid : passages;
 }
 
 /** What the operator wrote into the instructions comes before any document. */

@@ -101,6 +101,8 @@ function findStart(question: string, passage: Passage, sentences: readonly strin
     return covered + number + (index === 0 ? leadBonus : 0);
   });
   let start = scores.indexOf(Math.max(...scores));
+  // Nearly at the beginning: then from the beginning, there is room for it.
+  if (start === 1) start = 0;
   // A sentence that points back needs the one before it.
   while (
     start > 0 &&
@@ -114,7 +116,13 @@ function findStart(question: string, passage: Passage, sentences: readonly strin
 
 /** "Yes." and "No." answer a yes-no question only. */
 function trimYes(question: string, sentences: string[]): string[] {
-  if (!/\b(?:what|which|who|whose|where|when|how|why)\b/.test(normalise(question))) return sentences;
+  const asks =
+    /\b(what|which|who|whose|where|when|how|why|is|are|am|do|does|did|can|could|will|would|has|have|may|should|must)\b/;
+  const asked =
+    asks.exec(
+      normalise(question).replace(/\b(?:can|could|would|will|do) you (?:tell|explain|know)(?: me)?\b/, ""),
+    )?.[1] ?? "";
+  if (!/^(?:wh|how)/.test(asked)) return sentences;
   const [first = "", ...rest] = sentences;
   if (/^(?:yes|no)[.!]$/i.test(first) && rest.length > 0) return rest;
   const trimmed = first.replace(/^yes, /i, "");

@@ -67,7 +67,7 @@ export function readPersona(instructions: string): Persona {
 
 function readIdentity(text: string): { name: string | null; role: string | null } {
   const named =
-    /\byour name is ([A-Z][\p{L}'-]*(?: [A-Z][\p{L}'-]*)?)/u.exec(text)?.[1] ??
+    /\b[Yy]our name is ([A-Z][\p{L}'-]*(?: [A-Z][\p{L}'-]*)?)/u.exec(text)?.[1] ??
     /\b(?:called|named|call yourself) ["“]?([A-Z][\p{L}'-]*)/u.exec(text)?.[1] ??
     null;
   const said = /\bYou(?:'re| are) ([A-Z][\p{L}'-]*(?: [A-Z][\p{L}'-]*)?)(?=[,.;!:]|\s|$)/u.exec(text)?.[1];
