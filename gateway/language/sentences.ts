@@ -1,8 +1,9 @@
 /** Cutting prose into sentences; shared by the search (passages) and the answerer (what to say). */
 
-/** Dots after these end no sentence. */
-const abbreviations =
-  /(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|mr|mrs|ms|dr|st|no|approx|incl|fig|vol|inc|ltd|[a-z])\.$/i;
+/** A dot after these never ends a sentence. */
+const joining = /(?:^|[\s(])(?:e\.g|i\.e|vs|cf|mr|mrs|ms|dr|st|approx|incl|fig|vol)\.$/i;
+/** After these it does if a capitalised word follows. */
+const ambiguous = /(?:^|[\s(])(?:etc|no|inc|ltd|[a-z])\.$/i;
 
 /**
  * @param text - prose in one line
@@ -15,7 +16,8 @@ export function splitSentences(text: string): string[] {
     const end = match.index + match[0].length;
     const soFar = text.slice(from, end);
     const next = text.slice(end).trimStart();
-    if (abbreviations.test(soFar.trim()) && next !== "" && !/^[A-Z][a-z]+\s/.test(next)) continue;
+    if (next !== "" && joining.test(soFar)) continue;
+    if (next !== "" && ambiguous.test(soFar) && !/^[A-Z][a-z]+\s/.test(next)) continue;
     if (/^[a-z]/.test(next) && match[0].startsWith(".")) continue;
     const sentence = soFar.trim();
     if (sentence !== "") sentences.push(sentence);

@@ -105,7 +105,7 @@ export function joinPairs(text: string): string[] {
   const pairs: string[] = [];
   for (let i = 1; i < words.length; i++) {
     const [left, right] = [words[i - 1] ?? "", words[i] ?? ""];
-    if (left.length + right.length >= 6) pairs.push(stem(left + right));
+    if (left.length + right.length >= 5) pairs.push(stem(left + right));
   }
   return pairs;
 }

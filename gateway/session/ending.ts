@@ -113,7 +113,7 @@ function armIdle(change: Change, response: ActiveResponse): void {
   if (response.outOfBand || detection?.type !== "server_vad" || detection.idleTimeoutMs === null) return;
   if (change.state.input.utterance) return;
   const { playback, receivedSamples } = change.now;
-  const leftMs = playback?.responseId === response.id ? playback.sentMs - playback.heardMs : 0;
+  const leftMs = playback?.unheard && playback.responseId === response.id ? playback.sentMs - playback.heardMs : 0;
   change.alarm("idle", receivedSamples + (leftMs + detection.idleTimeoutMs) * 16);
 }
 

@@ -181,8 +181,9 @@ export class Playback {
     const streaming = this.#streams.some((stream) => stream.itemId !== null);
     const last = this.#tracks.at(-1) ?? track;
     const unheard = last.stoppedAtMs === null && (streaming || this.#heardMs(last, atMs) < last.sentMs - 1);
-    const sentMs = track.stoppedAtMs === null ? track.sentMs : heardMs;
-    return { responseId: track.responseId, itemId: track.itemId, sentMs: Math.max(sentMs, heardMs), heardMs, unheard };
+    // The whole of what was sent, also after a flush: the client knows better how much of it was played.
+    const { responseId, itemId, sentMs } = track;
+    return { responseId, itemId, sentMs, heardMs, unheard };
   }
 
   /** With acks, heard is what the client says; without, the playback clock less a lag. */

@@ -22,6 +22,8 @@ const sayings = [
 ];
 const voices = ["slt", "rms"] as const;
 const thinkMs = 600;
+/** Answers are cut there: what follows the first sound is not measured, only waited for. */
+const maxAnswerTokens = 16;
 const shortestMs = 1500;
 const longestMs = 5000;
 
@@ -69,7 +71,7 @@ export const bench: Bench = {
           { name: "gap inside a reply, worst", measured: Math.max(...underrunMs), unit: "ms" },
         ],
         notes: [
-          `${utterances.length} utterances of ${shortestMs} to ${longestMs} ms, two voices, after two to warm up`,
+          `${utterances.length} utterances of ${shortestMs} to ${longestMs} ms, two voices, after two to warm up; answers are cut at ${maxAnswerTokens} tokens`,
           describeHealth(outcome.health),
         ],
         veto: complaintsOf(outcome),

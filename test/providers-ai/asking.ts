@@ -80,7 +80,7 @@ export async function startKnowledge(): Promise<{
   // A busy machine may take its time over a question's vector: what is found is tested here, not when.
   const knowledge = createKnowledge({ embedder, clock, limits: { queryVectorMs: 10_000 } });
   const documents = await readProjectDocuments();
-  await knowledge.load(documents.filter(({ id }) => id === "docs/faq.md"));
+  await knowledge.load(documents);
   await knowledge.settled();
   return {
     ...{ knowledge, embedder },

@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { KnowledgeDocument } from "./knowledge.ts";
+import type { KnowledgeDocument } from "./holdings.ts";
 
 /** More files than that are no documentation. */
 const filesMax = 64;

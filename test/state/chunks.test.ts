@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { splitSentences } from "../../gateway/language/sentences.ts";
+import { chunkLimits, cutDocument } from "../../gateway/state/knowledge/chunks.ts";
+
+describe("cutDocument", () => {
+  it("cuts at headings and names the way to a passage", () => {
+    const chunks = cutDocument("", "# Guide\n\nIntro here.\n\n## Ports\n\n### Default\n\nIt is 8080.\n\n## Voices\n\nThere are two.\n");
+    expect(chunks.map(({ source, heading, text }) => [source, heading, text])).toEqual([
+      ["Guide", "", "Intro here."],
+      ["Guide: Ports: Default", "Default", "It is 8080."],
+      ["Guide: Voices", "Voices", "There are two."],
+    ]);
+  });
+
+  it("leaves code, comments and pictures out and turns tables into sentences", () => {
+    const text = [
+      "## Settings",
+      "<!-- hidden -->",
+      "Set `PARLEY_PORT` as **shown** in [the guide](https://example.com/a_b). ![logo](logo.png)",
+      "```sh",
+      "rm -rf everything",
+      "```",
+      "| setting | default | what |",
+      "|---|---|---|",
+      "| `PORT` | 8080 | where it listens for new connections |",
+      "| `HOST` | localhost | |",
+      "- one thing",
+      "- another thing",
+    ].join("\n");
+    expect(cutDocument("T", text)[0]?.text).toBe(
+      "Set PARLEY_PORT as shown in the guide. PORT: default 8080, where it listens for new connections. HOST: default localhost. one thing. another thing.",
+    );
+  });
+
+  it("keeps other ways to ask beside the text", () => {
+    const [chunk] = cutDocument("T", "## What is it?\n<!-- also asked: What's this? | Explain it -->\n\nA thing.\n");
+    expect(chunk).toMatchObject({ text: "A thing.", alsoAsked: ["What's this?", "Explain it"] });
+  });
+
+  it("takes plain text, and keeps every passage within its limits", () => {
+    const text = `${"A sentence that says a little. ".repeat(40)}\n\n${"word ".repeat(1000)}`;
+    const chunks = cutDocument("Notes", text);
+    expect(chunks.length).toBeGreaterThan(8);
+    for (const chunk of chunks) {
+      expect(chunk.text.length).toBeLessThanOrEqual(chunkLimits.maxChars + chunkLimits.maxSentences);
+      expect(splitSentences(chunk.text).length).toBeLessThanOrEqual(chunkLimits.maxSentences + 1);
+    }
+    expect(cutDocument("Empty", "```\nonly code\n```")).toEqual([]);
+  });
+});
+
+describe("splitSentences", () => {
+  it("does not stop at abbreviations and numbers", () => {
+    expect(splitSentences("Use e.g. Node 24.1 or so. It works, i.e. it runs. Is it? Yes!")).toEqual([
+      "Use e.g. Node 24.1 or so.",
+      "It works, i.e. it runs.",
+      "Is it?",
+      "Yes!",
+    ]);
+  });
+});
