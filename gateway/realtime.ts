@@ -1,8 +1,9 @@
 /** Builds what speaks at `/v1/realtime`: chains, replies, knowledge and the endpoint over them. */
-import type { Config } from "./config.ts";
-import type { EndpointParts } from "./gateway.ts";
+
 import { createRealtimeEndpoint } from "./adapters/openai-realtime/endpoint.ts";
 import { serverVadDefaults } from "./adapters/openai-realtime/session-mapping.ts";
+import type { Config } from "./config.ts";
+import type { EndpointParts } from "./gateway.ts";
 import { makeProviders } from "./providers/catalog.ts";
 import type { Attempt } from "./providers/provider.ts";
 import { readScript } from "./providers/script.ts";
@@ -16,8 +17,8 @@ import { PlaybackTicker } from "./session/playback-ticker.ts";
 import type { SessionObserver } from "./session/session.ts";
 import { createEmbedder } from "./state/embedder.ts";
 import { createKnowledge } from "./state/knowledge/knowledge.ts";
-import { buildQuery } from "./state/knowledge/query.ts";
 import { readProjectDocuments } from "./state/knowledge/project-documents.ts";
+import { buildQuery } from "./state/knowledge/query.ts";
 import type { RealtimeEndpoint } from "./transport/contract.ts";
 import { createPreparedSentences } from "./turn/prepared.ts";
 import { createReplyRunner } from "./turn/reply-runner.ts";
@@ -34,7 +35,9 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
   const chains = await buildChains(parts);
   const embedder = speechSockets ? createEmbedder({ socketPath: speechSockets.embeddings, clock }) : null;
   const knowledge = createKnowledge({ embedder, clock });
-  void knowledge.load(readProjectDocuments()).catch((err: unknown) => log.error({ err }, "the built-in documents could not be read"));
+  void knowledge
+    .load(readProjectDocuments())
+    .catch((err: unknown) => log.error({ err }, "the built-in documents could not be read"));
   const prepared = createPreparedSentences();
   const closing = new AbortController();
   const rendering = { clock, voice: config.voice, signal: closing.signal, renderMs: prepareMs };
@@ -58,7 +61,11 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
     },
     session: {
       ...{ clock, replies, ticker: new PlaybackTicker(clock) },
-      transcriber: createTranscriber({ stt: chains.stt, clock, utteranceMaxMs: config.maxTurnMs * 5 + transcriptionSlackMs }),
+      transcriber: createTranscriber({
+        stt: chains.stt,
+        clock,
+        utteranceMaxMs: config.maxTurnMs * 5 + transcriptionSlackMs,
+      }),
       playbackLimits: { ...defaultPlaybackLimits, aheadMs: config.playbackAheadMs },
       listening: { vadInput: config.vadInput, sttInput: config.sttInput },
       maxBufferMs: config.maxTurnMs * 5,
@@ -84,6 +91,7 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
     close: async () => {
       closing.abort();
       await endpoint.close();
+      await knowledge.close();
       await Promise.all([chains.stt.close?.(), chains.ai.close?.(), chains.tts.close?.(), embedder?.close()]);
     },
   };

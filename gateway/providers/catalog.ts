@@ -39,7 +39,9 @@ export const providerNames = { stt: Object.keys(stt), ai: Object.keys(ai), tts: 
 
 function sockets({ speechSockets }: ProviderParts): { recogniser: string; voices: string } {
   if (speechSockets) return speechSockets;
-  throw new GatewayError("invalid_config", { message: "A chain names a local engine, but none was started." });
+  throw new GatewayError("invalid_config", {
+    message: "A chain names a local engine, but none was started.",
+  });
 }
 
 async function makeAll<Made>(
@@ -53,7 +55,9 @@ async function makeAll<Made>(
       const make = Object.hasOwn(catalog, name) ? catalog[name] : undefined;
       if (make) return make(parts);
       const known = Object.keys(catalog).join(", ");
-      throw new GatewayError("invalid_config", { message: `${setting}: no provider is called ${name}; there are: ${known}` });
+      throw new GatewayError("invalid_config", {
+        message: `${setting}: no provider is called ${name}; there are: ${known}`,
+      });
     }),
   );
 }

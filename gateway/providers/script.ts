@@ -36,10 +36,15 @@ export function readScript(path: string | null): Script {
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new GatewayError("invalid_config", { message: `PARLEY_SCRIPT: cannot read ${path} as JSON`, cause });
+    throw new GatewayError("invalid_config", {
+      message: `PARLEY_SCRIPT: cannot read ${path} as JSON`,
+      cause,
+    });
   }
   const parsed = scriptSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path: at, message }) => `${at.join(".") || "the file"}: ${message}`);
+  const problems = parsed.error.issues.map(
+    ({ path: at, message }) => `${at.join(".") || "the file"}: ${message}`,
+  );
   throw new GatewayError("invalid_config", { message: `PARLEY_SCRIPT: ${problems.join("; ")}` });
 }

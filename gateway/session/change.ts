@@ -48,7 +48,11 @@ export class Change {
   }
 
   /** Exactly one error for a refused event. */
-  refuse(code: ErrorCode, clientEventId: string | null, options: { message?: string; param?: string | null } = {}): void {
+  refuse(
+    code: ErrorCode,
+    clientEventId: string | null,
+    options: { message?: string; param?: string | null } = {},
+  ): void {
     this.send({
       type: "error",
       kind: errorTable[code].kind === "server_error" ? "server_error" : "invalid_request_error",
@@ -79,7 +83,9 @@ export class Change {
 
   /** Replaces a stored item; unknown ids (deleted meanwhile) are left alone. */
   updateItem(itemId: string, update: (stored: StoredItem) => StoredItem): void {
-    this.set({ items: this.state.items.map((stored) => (stored.item.id === itemId ? update(stored) : stored)) });
+    this.set({
+      items: this.state.items.map((stored) => (stored.item.id === itemId ? update(stored) : stored)),
+    });
   }
 
   /**
@@ -89,8 +95,10 @@ export class Change {
    */
   insertItem(stored: StoredItem, previousItemId: string | null): string | null {
     const items = [...this.state.items];
-    const after = previousItemId === "root" ? 0 : items.findIndex((other) => other.item.id === previousItemId) + 1;
-    const index = previousItemId === null || (after === 0 && previousItemId !== "root") ? items.length : after;
+    const after =
+      previousItemId === "root" ? 0 : items.findIndex((other) => other.item.id === previousItemId) + 1;
+    const index =
+      previousItemId === null || (after === 0 && previousItemId !== "root") ? items.length : after;
     items.splice(index, 0, stored);
     const before = items[index - 1]?.item.id ?? null;
     const surplus = items.length - this.state.limits.maxItems;

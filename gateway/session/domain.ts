@@ -175,7 +175,13 @@ export type Output =
   | { type: "itemDeleted"; itemId: string }
   | { type: "itemTruncated"; itemId: string; contentIndex: number; audioEndMs: number }
   | { type: "transcriptionDelta"; itemId: string; contentIndex: number; delta: string }
-  | { type: "transcriptionCompleted"; itemId: string; contentIndex: number; transcript: string; audioMs: number }
+  | {
+      type: "transcriptionCompleted";
+      itemId: string;
+      contentIndex: number;
+      transcript: string;
+      audioMs: number;
+    }
   | { type: "transcriptionFailed"; itemId: string; contentIndex: number; code: string; message: string }
   | { type: "responseCreated"; response: ResponseView }
   | { type: "responseDone"; response: ResponseView }
@@ -206,11 +212,19 @@ export type Output =
       arguments: string;
     }
   | { type: "outputCleared"; responseId: string }
-  | { type: "rateLimits"; limits: { name: "requests" | "tokens"; limit: number; remaining: number; resetSeconds: number }[] }
+  | {
+      type: "rateLimits";
+      limits: { name: "requests" | "tokens"; limit: number; remaining: number; resetSeconds: number }[];
+    }
   /** Extensions: the adapter drops them for clients that did not ask. */
   | { type: "duck" }
   | { type: "unduck" }
-  | { type: "turnReport"; responseId: string; ledger: Ledger; providers: { stage: string; provider: string; outcome: string }[] };
+  | {
+      type: "turnReport";
+      responseId: string;
+      ledger: Ledger;
+      providers: { stage: string; provider: string; outcome: string }[];
+    };
 
 /** A stretch of reply audio on its way out, in the response's output format (bytes as the client wants them). */
 export interface ReplyAudio extends At {

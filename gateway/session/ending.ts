@@ -6,17 +6,29 @@ import type { ActiveResponse, StoredItem } from "./state.ts";
 
 /** The one content part of a reply's message. */
 export function partOf(response: ActiveResponse, text: string): Part {
-  return response.modality === "audio" ? { type: "output_audio", transcript: text } : { type: "output_text", text };
+  return response.modality === "audio"
+    ? { type: "output_audio", transcript: text }
+    : { type: "output_text", text };
 }
 
 /** A reply's message as its client sees it. */
-export function messageItem(response: ActiveResponse, itemId: string, text: string, status: "in_progress" | "completed" | "incomplete"): Item {
+export function messageItem(
+  response: ActiveResponse,
+  itemId: string,
+  text: string,
+  status: "in_progress" | "completed" | "incomplete",
+): Item {
   const parts = status === "in_progress" && text === "" ? [] : [partOf(response, text)];
   return { type: "message", id: itemId, role: "assistant", status, parts };
 }
 
 /** A response as its client sees it. */
-export function view(response: ActiveResponse, status: ResponseStatus, reason: string | null, error: ResponseView["error"] = null): ResponseView {
+export function view(
+  response: ActiveResponse,
+  status: ResponseStatus,
+  reason: string | null,
+  error: ResponseView["error"] = null,
+): ResponseView {
   const inProgress = status === "in_progress";
   return {
     id: response.id,
@@ -51,14 +63,19 @@ export function finish(
   change.send({ type: "responseDone", response: view({ ...response, output }, status, reason, error) });
   change.send({ type: "rateLimits", limits: [rateLimit(change)] });
   const attempts = [...response.attempts, ...(response.ended?.attempts ?? [])];
-  change.effect({ type: "turnClosed", responseId: response.id, ledger: response.ledger, outcome: status, attempts });
+  change.effect({
+    type: "turnClosed",
+    responseId: response.id,
+    ledger: response.ledger,
+    outcome: status,
+    attempts,
+  });
   change.send({
     type: "turnReport",
     responseId: response.id,
     ledger: response.ledger,
     providers: attempts.map(({ stage, provider, outcome }) => ({ stage, provider, outcome })),
   });
-  armIdle(change, response);
 }
 
 function closeMessage(
@@ -68,9 +85,15 @@ function closeMessage(
   completed: boolean,
 ): Item {
   const stored = change.item(message.itemId);
-  const text = stored?.heardMs !== undefined ? wordsBefore(stored.pieces ?? [], stored.heardMs) : message.text;
+  const text =
+    stored?.heardMs !== undefined ? wordsBefore(stored.pieces ?? [], stored.heardMs) : message.text;
   const item = messageItem(response, message.itemId, text, completed ? "completed" : "incomplete");
-  const at = { responseId: response.id, itemId: message.itemId, outputIndex: message.outputIndex, contentIndex: 0 };
+  const at = {
+    responseId: response.id,
+    itemId: message.itemId,
+    outputIndex: message.outputIndex,
+    contentIndex: 0,
+  };
   if (response.modality === "audio") {
     change.send({ type: "audioDone", ...at });
     change.send({ type: "transcriptDone", ...at, transcript: text });
@@ -91,9 +114,8 @@ function closeMessage(
 
 /** Keeps how much of an item's audio went out, as the measure for truncation. */
 function settleSent(change: Change, itemId: string): void {
-  const { playback } = change.now;
-  if (playback?.itemId !== itemId) return;
-  change.updateItem(itemId, (stored) => ({ ...stored, sentMs: playback.sentMs }));
+  const place = placeOf(change, itemId);
+  if (place) change.updateItem(itemId, (stored) => ({ ...stored, sentMs: place.sentMs }));
 }
 
 function rateLimit(change: Change) {
@@ -107,14 +129,14 @@ function rateLimit(change: Change) {
   };
 }
 
-/** From the end of the reply's playback on, the client's idle time runs (on the clock of samples). */
-function armIdle(change: Change, response: ActiveResponse): void {
-  const detection = change.state.config.input.turnDetection;
-  if (response.outOfBand || detection?.type !== "server_vad" || detection.idleTimeoutMs === null) return;
-  if (change.state.input.utterance) return;
-  const { playback, receivedSamples } = change.now;
-  const leftMs = playback?.unheard && playback.responseId === response.id ? playback.sentMs - playback.heardMs : 0;
-  change.alarm("idle", receivedSamples + (leftMs + detection.idleTimeoutMs) * 16);
+/** Where the listener is in an item; null when playback does not remember it. */
+export function placeOf(
+  change: Change,
+  itemId: string,
+): { sentMs: number; heardMs: number; unheard: boolean } | null {
+  const { playback } = change.now;
+  if (!playback || playback.itemId === itemId) return playback;
+  return playback.others?.find((other) => other.itemId === itemId) ?? null;
 }
 
 /** Cuts what the listener's ear did not reach, for good. */
@@ -126,16 +148,32 @@ export function settleHeard(change: Change, itemId: string, heardMs: number): vo
   });
 }
 
+/** The client's sound stops: history keeps what was heard of every item that still played or waited to. */
+export function stopPlayback(change: Change): void {
+  const { playback } = change.now;
+  if (!playback?.unheard) return;
+  change.effect({ type: "flushPlayback" });
+  settleHeard(change, playback.itemId, playback.heardMs);
+  for (const other of playback.others ?? [])
+    if (other.unheard) settleHeard(change, other.itemId, other.heardMs);
+}
+
 /** The caller interrupts: what plays stops, what is being made is dropped, history keeps what was heard. */
 export function bargeIn(change: Change, announce: () => void): void {
-  const { playback } = change.now;
-  const stopped = change.state.responses.filter((response) => !response.outOfBand || response.modality === "audio");
+  const stopped = change.state.responses.filter(
+    (response) => !response.outOfBand || response.modality === "audio",
+  );
   for (const response of stopped) change.effect({ type: "cancelReply", responseId: response.id });
-  if (playback?.unheard) {
-    change.effect({ type: "flushPlayback" });
-    settleHeard(change, playback.itemId, playback.heardMs);
+  stopPlayback(change);
+  // An answer that had said nothing is still owed, should the interruption turn out to be no words at all.
+  const unsaid = stopped.find(
+    ({ automatic, message, output }) => automatic && !message && output.length === 0,
+  );
+  if (unsaid) {
+    const { ledger, attempts, plan } = unsaid;
+    change.set({ owedReply: { ledger, attempts, apology: plan.apology } });
   }
-  change.set({ owedReply: null, toolLedger: null });
+  change.set({ toolLedger: null });
   announce();
   for (const response of stopped) finishCancelled(change, response.id, "turn_detected");
 }
@@ -146,7 +184,11 @@ function finishCancelled(change: Change, responseId: string, reason: string): vo
 }
 
 /** A client's `response.cancel`. */
-export function onCancelResponse(change: Change, responseId: string | null, clientEventId: string | null): void {
+export function onCancelResponse(
+  change: Change,
+  responseId: string | null,
+  clientEventId: string | null,
+): void {
   const response = responseId === null ? change.inBand : change.response(responseId);
   if (!response) {
     return change.refuse("response_cancel_not_active", clientEventId, {
@@ -158,19 +200,30 @@ export function onCancelResponse(change: Change, responseId: string | null, clie
 
 export function cancelByClient(change: Change, response: ActiveResponse): void {
   change.effect({ type: "cancelReply", responseId: response.id });
+  settleUnsent(change, response);
   finishCancelled(change, response.id, "client_cancelled");
 }
+
+/** What was sent of a cancelled reply plays on: its words end where the sending did. */
+function settleUnsent(change: Change, response: ActiveResponse): void {
+  const itemId = response.message?.itemId;
+  const place = itemId === undefined ? null : placeOf(change, itemId);
+  if (itemId === undefined || !place || change.item(itemId)?.heardMs !== undefined) return;
+  settleHeard(change, itemId, place.sentMs + roundingMs);
+}
+
+/** Positions in samples and in milliseconds differ by less. */
+const roundingMs = 0.5;
 
 /** A client's `output_audio_buffer.clear`: silence now; *sent* and *heard* are the same from here. */
 export function onClearOutput(change: Change): void {
   const { playback } = change.now;
-  const speaking = change.state.responses.find((response) => response.modality === "audio");
-  const responseId = playback?.unheard ? playback.responseId : (speaking?.id ?? change.state.lastResponseId);
-  if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
-  if (playback?.unheard) {
-    change.effect({ type: "flushPlayback" });
-    settleHeard(change, playback.itemId, playback.heardMs);
-  }
+  const speaking = change.state.responses.filter((response) => response.modality === "audio");
+  const responseId = playback?.unheard
+    ? playback.responseId
+    : (speaking[0]?.id ?? change.state.lastResponseId);
+  for (const { id } of speaking) change.effect({ type: "cancelReply", responseId: id });
+  stopPlayback(change);
   if (responseId) change.send({ type: "outputCleared", responseId });
-  if (speaking) finishCancelled(change, speaking.id, "client_cancelled");
+  for (const { id } of speaking) finishCancelled(change, id, "client_cancelled");
 }

@@ -29,7 +29,13 @@ export type SessionEvent =
   | { type: "replyText"; responseId: string; delta: string }
   | { type: "pieceStarted"; responseId: string; piece: SpokenPiece }
   /** The audio of the piece that begins at `fromMs` is whole. */
-  | { type: "pieceKnown"; responseId: string; fromMs: number; durationMs: number; words: SpokenPiece["words"] }
+  | {
+      type: "pieceKnown";
+      responseId: string;
+      fromMs: number;
+      durationMs: number;
+      words: SpokenPiece["words"];
+    }
   | { type: "toolCall"; responseId: string; callId: string; name: string; arguments: string }
   | { type: "firstOutput"; responseId: string; ledger: Ledger }
   | { type: "ledger"; responseId: string; ledger: Ledger }
@@ -89,6 +95,14 @@ export interface Now {
     heardMs: number;
     /** Something sent is not heard yet. */
     unheard: boolean;
+    /** Other items that are remembered, oldest first: played before it, or waiting to play after it. */
+    others?: readonly {
+      responseId: string;
+      itemId: string;
+      sentMs: number;
+      heardMs: number;
+      unheard: boolean;
+    }[];
   } | null;
 }
 

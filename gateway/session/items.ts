@@ -1,10 +1,12 @@
 /** What a client does to the conversation: items that it adds, reads, removes and cuts. */
-import type { Change } from "./change.ts";
-import type { Command, NewItem } from "./domain.ts";
-import { cancelByClient, settleHeard } from "./ending.ts";
-import { newItem } from "./responding.ts";
+
 import { openLedger } from "../turn/ledger.ts";
+import type { Change } from "./change.ts";
+import type { Command, NewItem, Part } from "./domain.ts";
+import { cancelByClient, placeOf, settleHeard, stopPlayback } from "./ending.ts";
+import { newItem } from "./responding.ts";
 import type { StoredItem } from "./state.ts";
+import { maxPending, tooManyPending } from "./user-items.ts";
 
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
@@ -22,6 +24,9 @@ export function onCreateItem(change: Change, command: Of<"createItem">): void {
       param: "previous_item_id",
     });
   }
+  if (audioPart(item) && change.state.input.pending.length >= maxPending) {
+    return change.refuse("rate_limit_exceeded", clientEventId, { message: tooManyPending });
+  }
   const created = newItem(change, withoutAudio(item));
   const before = change.announceItem(created, previousItemId);
   change.send({ type: "itemDone", item: created, previousItemId: before });
@@ -37,13 +42,29 @@ function withoutAudio(item: NewItem): NewItem {
   return { ...item, parts };
 }
 
+/** The part whose words are to be found out. */
+function audioPart(item: NewItem): Part | undefined {
+  if (item.type !== "message") return undefined;
+  return item.parts.find((part) => part.type === "input_audio" && part.transcript === null && part.audio);
+}
+
 function listenToParts(change: Change, item: NewItem, itemId: string): void {
-  if (item.type !== "message") return;
-  const part = item.parts.find((other) => other.type === "input_audio" && other.transcript === null && other.audio);
+  const part = audioPart(item);
   if (part?.type !== "input_audio" || !part.audio) return;
-  const pending = { itemId, respond: false, ledger: openLedger("manual", change.now.atMs), audioMs: 0, range: null };
+  const pending = {
+    itemId,
+    respond: false,
+    ledger: openLedger("manual", change.now.atMs),
+    audioMs: 0,
+    range: null,
+  };
   change.setInput({ pending: [...change.state.input.pending, pending] });
-  change.effect({ type: "transcribeItem", itemId, audio: part.audio, format: change.state.config.input.format });
+  change.effect({
+    type: "transcribeItem",
+    itemId,
+    audio: part.audio,
+    format: change.state.config.input.format,
+  });
 }
 
 function refuseUnknown(
@@ -85,7 +106,9 @@ export function onTruncateItem(change: Change, command: Of<"truncateItem">): voi
   const stored = change.item(itemId);
   if (!stored) return refuseUnknown(change, command, "item_truncate_invalid_item_id", "truncating");
   const { item } = stored;
-  if (item.type !== "message" || item.role !== "assistant") {
+  const spoken =
+    item.type === "message" && item.role === "assistant" && item.parts[0]?.type !== "output_text";
+  if (!spoken) {
     return change.refuse("item_truncate_invalid_item_id", clientEventId, {
       message: "Only model output audio messages can be truncated",
       param: "item_id",
@@ -104,7 +127,7 @@ export function onTruncateItem(change: Change, command: Of<"truncateItem">): voi
   const audioEndMs = Math.min(command.audioEndMs, Math.floor(sentMs));
   const speaking = change.state.responses.find((response) => response.message?.itemId === itemId);
   if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
-  if (change.now.playback?.itemId === itemId && change.now.playback.unheard) change.effect({ type: "flushPlayback" });
+  if (placeOf(change, itemId)?.unheard) stopPlayback(change);
   settleHeard(change, itemId, audioEndMs);
   change.send({ type: "itemTruncated", itemId, contentIndex, audioEndMs });
   if (speaking) cancelByClient(change, speaking);
@@ -112,8 +135,5 @@ export function onTruncateItem(change: Change, command: Of<"truncateItem">): voi
 
 /** Audio of an item that went to the client, in ms. */
 function sentOf(change: Change, stored: StoredItem): number {
-  const { playback } = change.now;
-  if (playback?.itemId === stored.item.id) return playback.sentMs;
-  return stored.sentMs ?? 0;
+  return Math.max(stored.sentMs ?? 0, placeOf(change, stored.item.id)?.sentMs ?? 0);
 }
-

@@ -82,6 +82,8 @@ export class Listener {
         if (settled) this.#open.delete(itemId);
         dispatch(toSessionEvent(itemId, event));
       }
+    } catch {
+      // Said below: whatever broke, the words will not come.
     } finally {
       if (this.#open.get(itemId) === listening) this.#open.delete(itemId);
     }
@@ -109,7 +111,8 @@ export class Listener {
     } else {
       neededFrom = Math.max(input.bufferFromSample, this.#longest(readableSamples, input.bufferFromSample));
     }
-    for (const { audio, live } of this.#open.values()) if (live) neededFrom = Math.min(neededFrom, audio.fromSample);
+    for (const { audio, live } of this.#open.values())
+      if (live) neededFrom = Math.min(neededFrom, audio.fromSample);
     return Math.max(0, neededFrom);
   }
 

@@ -1,38 +1,52 @@
 /** The user's side: speech that begins, pauses and ends, and what becomes of it. */
 import { advance, type Ledger, openLedger } from "../turn/ledger.ts";
 import type { Change } from "./change.ts";
-import type { Item } from "./domain.ts";
-import type { SessionEvent } from "./events.ts";
 import { bargeIn } from "./ending.ts";
+import type { SessionEvent } from "./events.ts";
+import { onIdle } from "./idling.ts";
 import { startAnswer, startReady } from "./responding.ts";
 import type { DecisionStamps, TurnSoFar, Utterance } from "./state.ts";
 import { judgeBargeIn } from "./turn-taking/barge-in.ts";
 import { prefixPaddingMs, silenceBeforeTurnEndMs } from "./turn-taking/turn-end.ts";
+import { addUserItem, audioPartIndex, maxPending, tooManyPending, withTranscript } from "./user-items.ts";
 
 /** Samples of the session's clock in a millisecond. */
 const samplesPerMs = 16;
+/** The front end notices speech up to that much later than it began (160 ms). */
+const backdatedSamples = 2_560;
 
 type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
 
 export function onOnset(change: Change, event: Event<"onset">): void {
+  const { utterance, bufferFromSample } = change.state.input;
+  if (utterance?.awaitingWords) return speakAgain(change, utterance.awaitingWords, event.sample);
+  if (utterance || !change.state.config.input.turnDetection) return;
+  if (event.sample < bufferFromSample - backdatedSamples) {
+    // It began in audio that was committed or cleared by hand, before the front end came to it. What goes on beyond
+    // that is a turn of its own.
+    return change.alarm("input:forget", bufferFromSample);
+  }
+  beginUtterance(change, event.sample, replyUnheard(change));
+}
+
+function beginUtterance(change: Change, sample: number, unheard: boolean): void {
   const detection = change.state.config.input.turnDetection;
   const { input, limits } = change.state;
-  if (!detection || input.utterance) return;
-  change.cancelAlarm("idle");
+  if (!detection) return;
   const fromSample = Math.max(
     input.bufferFromSample,
     change.now.keptFromSample,
-    event.sample - prefixPaddingMs(detection) * samplesPerMs,
+    sample - prefixPaddingMs(detection) * samplesPerMs,
     0,
   );
-  const overReply = detection.interruptResponse && replyUnheard(change);
+  const overReply = detection.interruptResponse && unheard;
   const utterance: Utterance = {
     itemId: change.id("item"),
     fromSample,
-    onsetSample: event.sample,
+    onsetSample: sample,
     lastVoicedSample: null,
     voicedSamples: 0,
-    stretchFromSample: event.sample,
+    stretchFromSample: sample,
     announced: false,
     awaitingWords: null,
     ducked: false,
@@ -42,8 +56,8 @@ export function onOnset(change: Change, event: Event<"onset">): void {
   change.effect({ type: "openUtterance", itemId: utterance.itemId, fromSample });
   change.alarm("turn:max", fromSample + limits.maxTurnMs * samplesPerMs);
   if (overReply) {
-    change.alarm("barge:duck", event.sample + limits.duckMs * samplesPerMs);
-    change.alarm("barge:commit", event.sample + limits.bargeInMs * samplesPerMs);
+    change.alarm("barge:duck", sample + limits.duckMs * samplesPerMs);
+    change.alarm("barge:commit", sample + limits.bargeInMs * samplesPerMs);
   } else {
     announceSpeech(change);
   }
@@ -51,7 +65,9 @@ export function onOnset(change: Change, event: Event<"onset">): void {
 
 /** A reply is being made, sent or still playing at the listener's. */
 function replyUnheard(change: Change): boolean {
-  return change.now.playback?.unheard === true || change.state.responses.some((response) => !response.outOfBand);
+  return (
+    change.now.playback?.unheard === true || change.state.responses.some((response) => !response.outOfBand)
+  );
 }
 
 /** Says that speech began; over a reply this is the moment at which it is interrupted. */
@@ -62,7 +78,8 @@ function announceSpeech(change: Change): void {
   change.cancelAlarm("barge:duck");
   change.cancelAlarm("barge:commit");
   // A stock SDK flushes its sound at this event, so the reply ends with it.
-  if (detection.interruptResponse) bargeIn(change, () => sayStarted(change, utterance, prefixPaddingMs(detection)));
+  if (detection.interruptResponse)
+    bargeIn(change, () => sayStarted(change, utterance, prefixPaddingMs(detection)));
   else sayStarted(change, utterance, prefixPaddingMs(detection));
   change.setUtterance({ announced: true, ducked: false });
 }
@@ -108,7 +125,8 @@ function speakAgain(change: Change, waiting: NonNullable<Utterance["awaitingWord
   announceSpeech(change);
   const announced = change.state.input.utterance;
   if (announced) commitUtterance(change, announced, waiting.atSample, waiting.stamps, "ended");
-  onOnset(change, { type: "onset", sample });
+  // The reply has just ended with that: nothing is left to interrupt.
+  beginUtterance(change, sample, false);
 }
 
 export function onAlarm(change: Change, event: Event<"alarm">): void {
@@ -125,6 +143,9 @@ export function onAlarm(change: Change, event: Event<"alarm">): void {
       return announceSpeech(change);
     case "idle":
       return onIdle(change, event.sample);
+    case "input:forget":
+      if (!change.state.input.utterance) change.effect({ type: "resetSpeech" });
+      return;
   }
 }
 
@@ -137,6 +158,8 @@ function duck(change: Change): void {
 
 /** The speaker was silent long enough: a turn, unless it was only a nod over the reply. */
 function endSpeech(change: Change, atSample: number, stamps: DecisionStamps): void {
+  // The reply ended while they spoke: a word at its end is an answer to it, not a nod.
+  if (!replyUnheard(change)) announceSpeech(change);
   const { utterance } = change.state.input;
   if (!utterance) return;
   change.cancelAlarm("turn:end");
@@ -144,13 +167,16 @@ function endSpeech(change: Change, atSample: number, stamps: DecisionStamps): vo
   if (!utterance.announced) {
     change.setUtterance({ awaitingWords: { atSample, stamps } });
     change.effect({ type: "endUtterance", itemId: utterance.itemId, atSample });
-    return judge(change, "silent");
+    return judge(change, null);
   }
   commitUtterance(change, utterance, atSample, stamps, "open");
 }
 
-/** Decides on speech over a reply with what is known now. */
-function judge(change: Change, known: "speaking" | "silent" | "transcribed"): void {
+/** What a recogniser said in the end. */
+type Settled = Event<"transcribed"> | Event<"transcriptionFailed">;
+
+/** Decides on speech over a reply with what is known now; only final words (`settled`) can make it a nod. */
+function judge(change: Change, settled: Settled | null): void {
   const { utterance } = change.state.input;
   if (!utterance || utterance.announced) return;
   const stretch = utterance.lastVoicedSample === null ? 0 : utterance.voicedSamples;
@@ -158,7 +184,7 @@ function judge(change: Change, known: "speaking" | "silent" | "transcribed"): vo
     spokenMs: stretch / samplesPerMs,
     commitMs: change.state.limits.bargeInMs,
     words: utterance.words,
-    ended: known !== "speaking" && utterance.awaitingWords !== null,
+    ended: settled !== null && utterance.awaitingWords !== null,
   });
   if (verdict === "reject") return dropSpeech(change, utterance);
   if (verdict !== "commit") return;
@@ -166,8 +192,7 @@ function judge(change: Change, known: "speaking" | "silent" | "transcribed"): vo
   announceSpeech(change);
   const announced = change.state.input.utterance;
   if (!waiting || !announced) return;
-  const listening = known === "transcribed" ? "transcribed" : "ended";
-  commitUtterance(change, announced, waiting.atSample, waiting.stamps, listening);
+  commitUtterance(change, announced, waiting.atSample, waiting.stamps, settled ?? "ended");
 }
 
 /** It was no interruption: no event, no item, the reply goes on as if nothing had happened. */
@@ -177,7 +202,10 @@ function dropSpeech(change: Change, utterance: Utterance): void {
   change.effect({ type: "resetSpeech" });
   if (utterance.ducked) change.send({ type: "unduck" });
   const until = utterance.awaitingWords?.atSample ?? utterance.lastVoicedSample ?? utterance.onsetSample;
-  change.setInput({ utterance: null, bufferFromSample: Math.max(change.state.input.bufferFromSample, until) });
+  change.setInput({
+    utterance: null,
+    bufferFromSample: Math.max(change.state.input.bufferFromSample, until),
+  });
 }
 
 /** The turn is over: its item enters the conversation, its words follow. */
@@ -186,7 +214,7 @@ function commitUtterance(
   utterance: Utterance,
   atSample: number,
   stamps: DecisionStamps,
-  listening: "open" | "ended" | "transcribed",
+  listening: "open" | "ended" | Settled,
 ): void {
   const detection = change.state.config.input.turnDetection;
   const audioMs = Math.max(0, atSample - utterance.fromSample) / samplesPerMs;
@@ -213,10 +241,9 @@ function commitUtterance(
   addUserItem(change, utterance.itemId);
   if (listening === "open") change.effect({ type: "endUtterance", itemId: utterance.itemId, atSample });
   change.effect({ type: "resetSpeech" });
-  if (listening === "transcribed") {
-    const text = utterance.words ?? "";
-    onTranscribed(change, { type: "transcribed", itemId: utterance.itemId, text, provider: "", attempts: [] });
-  };
+  if (typeof listening === "string") return;
+  if (listening.type === "transcribed") onTranscribed(change, listening);
+  else onTranscriptionFailed(change, listening);
 }
 
 /** The line of time from the last voiced sample to the decision that the turn is over. */
@@ -228,37 +255,14 @@ function spokenLedger(stamps: DecisionStamps, silentMs: number): Ledger {
   return advance(ledger, "vad", stamps.decidedAtMs);
 }
 
-function addUserItem(change: Change, itemId: string): void {
-  const item: Item = {
-    type: "message",
-    id: itemId,
-    role: "user",
-    status: "completed",
-    parts: [{ type: "input_audio", transcript: null }],
-  };
-  const previousItemId = change.state.items.at(-1)?.item.id ?? null;
-  change.send({ type: "inputCommitted", itemId, previousItemId });
-  change.announceItem(item, null);
-  change.send({ type: "itemDone", item, previousItemId });
-}
-
-/** Nothing was said for as long as the client allows after a reply was heard. */
-function onIdle(change: Change, atSample: number): void {
-  const detection = change.state.config.input.turnDetection;
-  if (detection?.type !== "server_vad" || change.state.input.utterance || change.inBand) return;
-  const itemId = change.id("item");
-  const audioEndMs = Math.round(atSample / samplesPerMs);
-  const audioStartMs = Math.max(0, audioEndMs - (detection.idleTimeoutMs ?? 0));
-  change.send({ type: "inputTimeout", itemId, audioStartMs, audioEndMs });
-  addUserItem(change, itemId);
-  change.updateItem(itemId, (stored) => ({ ...stored, item: withTranscript(stored.item, "") }));
-  change.setInput({ bufferFromSample: atSample });
-  startAnswer(change, { ledger: openLedger("manual", change.now.atMs), apology: null, attempts: [] });
-}
-
 // ---- commits by hand -------------------------------------------------------------------------------------
 
-export function onCommit(change: Change, atSample: number, clientEventId: string | null, readAtMs: number): void {
+export function onCommit(
+  change: Change,
+  atSample: number,
+  clientEventId: string | null,
+  readAtMs: number,
+): void {
   const { input, limits } = change.state;
   const utterance = input.utterance;
   const announced = utterance?.announced === true ? utterance : null;
@@ -269,6 +273,9 @@ export function onCommit(change: Change, atSample: number, clientEventId: string
       message: `Error committing input audio buffer: buffer too small. Expected at least ${limits.minCommitMs}ms of audio, but buffer only has ${Math.max(0, audioMs).toFixed(2)}ms of audio.`,
     });
   }
+  if (input.pending.length >= maxPending) {
+    return change.refuse("rate_limit_exceeded", clientEventId, { message: tooManyPending });
+  }
   if (utterance) abandonSpeech(change, utterance, announced === null);
   const itemId = announced?.itemId ?? change.id("item");
   if (announced) {
@@ -276,7 +283,13 @@ export function onCommit(change: Change, atSample: number, clientEventId: string
   } else {
     change.effect({ type: "openUtterance", itemId, fromSample });
   }
-  const pending = { itemId, respond: false, ledger: openLedger("manual", readAtMs), audioMs, range: { fromSample, toSample: atSample } };
+  const pending = {
+    itemId,
+    respond: false,
+    ledger: openLedger("manual", readAtMs),
+    audioMs,
+    range: { fromSample, toSample: atSample },
+  };
   change.setInput({ bufferFromSample: atSample, pending: [...change.state.input.pending, pending] });
   addUserItem(change, itemId);
   change.effect({ type: "endUtterance", itemId, atSample });
@@ -304,17 +317,7 @@ export function abandonSpeech(change: Change, utterance: Utterance, drop: boolea
 export function onWords(change: Change, event: Event<"words">): void {
   if (change.state.input.utterance?.itemId !== event.itemId) return;
   change.setUtterance({ words: event.text });
-  judge(change, "speaking");
-}
-
-function withTranscript(item: Item, transcript: string): Item {
-  if (item.type !== "message") return item;
-  return {
-    ...item,
-    parts: item.parts.map((part) =>
-      part.type === "input_audio" && part.transcript === null ? { type: "input_audio", transcript } : part,
-    ),
-  };
+  judge(change, null);
 }
 
 /** The words of an utterance are final. */
@@ -323,13 +326,13 @@ export function onTranscribed(change: Change, event: Event<"transcribed">): void
   const { utterance, pending } = change.state.input;
   if (utterance?.itemId === itemId) {
     change.setUtterance({ words: text });
-    return judge(change, "transcribed");
+    return judge(change, event);
   }
   const entry = pending.find((other) => other.itemId === itemId);
   if (!entry) return;
   change.setInput({ pending: pending.filter((other) => other !== entry) });
   const stored = change.item(itemId);
-  const contentIndex = Math.max(0, audioPartIndex(stored?.item));
+  const contentIndex = audioPartIndex(stored?.item);
   change.updateItem(itemId, (old) => ({ ...old, item: withTranscript(old.item, text) }));
   if (stored && change.state.config.input.transcription) {
     if (text !== "") change.send({ type: "transcriptionDelta", itemId, contentIndex, delta: text });
@@ -349,13 +352,14 @@ export function onTranscriptionFailed(change: Change, event: Event<"transcriptio
   const { utterance, pending } = change.state.input;
   if (utterance?.itemId === event.itemId) {
     change.setUtterance({ words: "" });
-    return judge(change, "transcribed");
+    return judge(change, event);
   }
   const entry = pending.find((other) => other.itemId === event.itemId);
   if (!entry) return;
   change.setInput({ pending: pending.filter((other) => other !== entry) });
-  if (change.state.config.input.transcription) {
-    const contentIndex = Math.max(0, audioPartIndex(change.item(event.itemId)?.item));
+  const stored = change.item(event.itemId);
+  if (stored && change.state.config.input.transcription) {
+    const contentIndex = audioPartIndex(stored.item);
     const { code, message } = event;
     change.send({ type: "transcriptionFailed", itemId: event.itemId, contentIndex, code, message });
   }
@@ -364,18 +368,16 @@ export function onTranscriptionFailed(change: Change, event: Event<"transcriptio
   settle(change, event.itemId, entry.respond, { ledger, apology: event.code, attempts: event.attempts });
 }
 
-function audioPartIndex(item: Item | undefined): number {
-  return item?.type === "message" ? item.parts.findIndex((part) => part.type === "input_audio") : -1;
-}
-
 function advanceStt(ledger: Ledger, atMs: number, provider: string): Ledger {
   return provider === "" ? advance(ledger, "overhead", atMs) : advance(ledger, "stt", atMs, provider);
 }
 
 /** Hands the turn on: to responses that waited for these words, or to an answer of its own. */
 function settle(change: Change, itemId: string, respond: boolean, turn: TurnSoFar): void {
+  let answered = false;
   for (const response of change.state.responses) {
     if (!response.waitingFor.includes(itemId)) continue;
+    answered ||= !response.outOfBand;
     change.updateResponse(response.id, {
       waitingFor: response.waitingFor.filter((other) => other !== itemId),
       ledger: response.ledger.kind === "text" ? response.ledger : turn.ledger,
@@ -384,5 +386,5 @@ function settle(change: Change, itemId: string, respond: boolean, turn: TurnSoFa
     });
   }
   startReady(change);
-  if (respond) startAnswer(change, turn);
+  if (respond && !answered) startAnswer(change, turn);
 }

@@ -42,7 +42,8 @@ export class Outbox {
     const sizeBytes = message.length;
     this.#kept.push({ sequence: this.#sequence, message, sizeBytes });
     this.#keptBytes += sizeBytes;
-    while (this.#keptBytes > this.#keepBytes) this.#keptBytes -= this.#kept.shift()?.sizeBytes ?? this.#keptBytes;
+    while (this.#keptBytes > this.#keepBytes)
+      this.#keptBytes -= this.#kept.shift()?.sizeBytes ?? this.#keptBytes;
   }
 
   /** What came after `sequence`, in order; null when part of it is no longer kept. */

@@ -19,13 +19,15 @@ export class PlaybackTicker {
   }
 
   #tick(): void {
-    this.#timer = null;
+    // Set before the work, so that one session's fault can't stop the sound of the others.
+    const timer = this.#clock.timer(this.#clock.nowMs() + this.#periodMs, () => this.#tick());
+    this.#timer = timer;
     for (const playback of this.#playing) {
       playback.pump();
       if (!playback.active) this.#playing.delete(playback);
     }
-    if (this.#playing.size > 0) {
-      this.#timer = this.#clock.timer(this.#clock.nowMs() + this.#periodMs, () => this.#tick());
-    }
+    if (this.#playing.size > 0) return;
+    timer.cancel();
+    this.#timer = null;
   }
 }

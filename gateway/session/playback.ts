@@ -5,8 +5,8 @@
 import type { Clock } from "../clock.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { Now } from "./events.ts";
-import type { SpokenPiece } from "./state.ts";
 import { encodeSamples } from "./samples.ts";
+import type { SpokenPiece } from "./state.ts";
 
 export interface PlaybackLimits {
   /** How far sending may run ahead of playing. */
@@ -23,15 +23,22 @@ export const defaultPlaybackLimits: PlaybackLimits = { aheadMs: 2_000, chunkMs: 
 const underrunMs = 60;
 
 /** Items whose positions are remembered for late acks. */
-const maxRemembered = 4;
+const maxRemembered = 8;
+
+/** A client that acks no more, this long after the sound must have ended, is taken to have heard what it was sent. */
+const ackPatienceMs = 3_000;
 
 interface Piece {
   readonly index: number;
   readonly text: string;
   chunks: Int16Array[];
-  words: { text: string; fromMs: number }[];
+  words: { text: string; fromSample: number }[];
   whole: boolean;
   samples: number;
+  /** Samples of its own audio sent so far. */
+  sentSamples: number;
+  /** Silence that was sent in its middle: before which of its samples, and how long. */
+  gaps: { atSample: number; durationMs: number }[];
   fromMs: number | null;
 }
 
@@ -51,11 +58,12 @@ interface Stream {
 interface Track {
   readonly responseId: string;
   readonly itemId: string;
-  readonly startedAtMs: number;
+  startedAtMs: number;
   sentMs: number;
   /** Set when the client dropped the rest. */
   stoppedAtMs: number | null;
   acknowledgedMs: number | null;
+  acknowledgedAtMs: number;
 }
 
 export interface PlaybackSink {
@@ -90,20 +98,38 @@ export class Playback {
   }
 
   open(responseId: string, format: AudioFormat, rateHz: number): void {
-    this.#streams.push({ responseId, format, rateHz, pieces: [], announced: 0, finished: false, itemId: null, sentSamples: 0 });
+    this.#streams.push({
+      responseId,
+      format,
+      rateHz,
+      pieces: [],
+      announced: 0,
+      finished: false,
+      itemId: null,
+      sentSamples: 0,
+    });
   }
 
   piece(responseId: string, index: number, text: string): void {
     const stream = this.#stream(responseId);
     if (!stream) return;
     stream.announced = index + 1;
-    stream.pieces.push({ index, text, chunks: [], words: [], whole: false, samples: 0, fromMs: null });
+    stream.pieces.push({
+      index,
+      text,
+      chunks: [],
+      words: [],
+      whole: false,
+      samples: 0,
+      sentSamples: 0,
+      gaps: [],
+      fromMs: null,
+    });
   }
 
   word(responseId: string, index: number, text: string, fromSample: number): void {
-    const stream = this.#stream(responseId);
-    const piece = stream?.pieces.find((other) => other.index === index);
-    if (stream && piece) piece.words.push({ text, fromMs: (fromSample * 1_000) / stream.rateHz });
+    const piece = this.#stream(responseId)?.pieces.find((other) => other.index === index);
+    piece?.words.push({ text, fromSample });
   }
 
   samples(responseId: string, index: number, pcm: Int16Array): void {
@@ -138,18 +164,23 @@ export class Playback {
     for (const key of [...this.#waiters.keys()]) if (key.startsWith(`${responseId}:`)) this.#wake(key);
   }
 
-  /** The client drops what it has not played: *sent* and *heard* are the same from now on. */
+  /** Drops everything; nothing is sent any more. */
+  close(): void {
+    for (const { responseId } of this.#streams) this.cancel(responseId);
+  }
+
+  /** The client drops what it has not played: *heard* stands still from now on. */
   flush(): void {
     const atMs = this.#clock.nowMs();
-    for (const track of this.#tracks) {
-      if (track.stoppedAtMs === null && track.startedAtMs + track.sentMs > atMs) track.stoppedAtMs = atMs;
-    }
+    for (const track of this.#tracks) if (this.#isUnheard(track, atMs)) track.stoppedAtMs = atMs;
     this.#endsAtMs = Math.min(this.#endsAtMs, atMs);
   }
 
   acknowledge(itemId: string, playedMs: number): void {
     const track = this.#tracks.find((other) => other.itemId === itemId);
-    if (track) track.acknowledgedMs = Math.min(track.sentMs, Math.max(track.acknowledgedMs ?? 0, playedMs));
+    if (!track) return;
+    track.acknowledgedMs = Math.min(track.sentMs, Math.max(track.acknowledgedMs ?? 0, playedMs));
+    track.acknowledgedAtMs = this.#clock.nowMs();
   }
 
   /** Resolves when a piece has begun to be sent, or when its response is gone. */
@@ -177,13 +208,29 @@ export class Playback {
     const atMs = this.#clock.nowMs();
     const track = this.#tracks.findLast((other) => other.startedAtMs <= atMs) ?? this.#tracks[0];
     if (!track) return null;
-    const heardMs = this.#heardMs(track, atMs);
     const streaming = this.#streams.some((stream) => stream.itemId !== null);
     const last = this.#tracks.at(-1) ?? track;
-    const unheard = last.stoppedAtMs === null && (streaming || this.#heardMs(last, atMs) < last.sentMs - 1);
+    const unheard = last.stoppedAtMs === null && (streaming || this.#isUnheard(last, atMs));
+    const others = this.#tracks.filter((other) => other !== track).map((other) => this.#placeOf(other, atMs));
+    return { ...this.#placeOf(track, atMs), unheard, others };
+  }
+
+  #placeOf(track: Track, atMs: number) {
     // The whole of what was sent, also after a flush: the client knows better how much of it was played.
     const { responseId, itemId, sentMs } = track;
-    return { responseId, itemId, sentMs, heardMs, unheard };
+    return {
+      responseId,
+      itemId,
+      sentMs,
+      heardMs: this.#heardMs(track, atMs),
+      unheard: this.#isUnheard(track, atMs),
+    };
+  }
+
+  #isUnheard(track: Track, atMs: number): boolean {
+    if (track.stoppedAtMs !== null || this.#heardMs(track, atMs) >= track.sentMs - 1) return false;
+    const lastSignMs = Math.max(track.startedAtMs + track.sentMs, track.acknowledgedAtMs);
+    return atMs < lastSignMs + ackPatienceMs;
   }
 
   /** With acks, heard is what the client says; without, the playback clock less a lag. */
@@ -207,11 +254,12 @@ export class Playback {
   #send(stream: Stream): void {
     while (this.#streams[0] === stream) {
       const aheadMs = this.#endsAtMs - this.#clock.nowMs();
-      if (aheadMs >= this.#limits.aheadMs) return;
+      if (aheadMs > Math.max(underrunMs, this.#limits.aheadMs - this.#limits.chunkMs)) return;
       const piece = stream.pieces[0];
       if (piece && piece.samples > 0) this.#sendChunk(stream, piece);
       else if (piece?.whole) this.#closePiece(stream, piece);
-      else if (stream.itemId !== null && !stream.finished && aheadMs < underrunMs) this.#sendSilence(stream);
+      else if (stream.itemId !== null && !stream.finished && aheadMs < underrunMs)
+        this.#sendSilence(stream, piece);
       else return;
     }
   }
@@ -226,6 +274,7 @@ export class Playback {
     const wanted = Math.round((this.#limits.chunkMs * stream.rateHz) / 1_000);
     const pcm = takeSamples(piece.chunks, wanted);
     piece.samples -= pcm.length;
+    piece.sentSamples += pcm.length;
     this.#emit(stream, pcm);
   }
 
@@ -233,7 +282,12 @@ export class Playback {
   #begin(stream: Stream, piece: Piece): boolean {
     const fromMs = (stream.sentSamples * 1_000) / stream.rateHz;
     const { text } = piece;
-    const itemId = this.#sink.pieceStarted(stream.responseId, { text, fromMs, durationMs: null, words: null });
+    const itemId = this.#sink.pieceStarted(stream.responseId, {
+      text,
+      fromMs,
+      durationMs: null,
+      words: null,
+    });
     if (itemId === null || this.#streams[0] !== stream) {
       this.#streams = this.#streams.filter((other) => other !== stream);
       return false;
@@ -250,12 +304,15 @@ export class Playback {
     if (piece.fromMs === null) return;
     const sentMs = (stream.sentSamples * 1_000) / stream.rateHz - piece.fromMs;
     const durationMs = sentMs + (piece.samples * 1_000) / stream.rateHz;
-    const words = piece.words.length > 0 ? piece.words : null;
+    const words =
+      piece.words.length > 0 ? piece.words.map((word) => placeWord(word, piece, stream.rateHz)) : null;
     this.#sink.pieceKnown(stream.responseId, { text: piece.text, fromMs: piece.fromMs, durationMs, words });
   }
 
-  #sendSilence(stream: Stream): void {
-    this.#emit(stream, new Int16Array(Math.round((this.#limits.chunkMs * stream.rateHz) / 1_000)));
+  #sendSilence(stream: Stream, piece: Piece | undefined): void {
+    const { chunkMs } = this.#limits;
+    if (piece && piece.sentSamples > 0) piece.gaps.push({ atSample: piece.sentSamples, durationMs: chunkMs });
+    this.#emit(stream, new Int16Array(Math.round((chunkMs * stream.rateHz) / 1_000)));
   }
 
   #emit(stream: Stream, pcm: Int16Array): void {
@@ -267,9 +324,19 @@ export class Playback {
     let track = this.#tracks.find((other) => other.itemId === itemId);
     if (!track) {
       const startedAtMs = Math.max(atMs, this.#endsAtMs);
-      track = { responseId, itemId, startedAtMs, sentMs: 0, stoppedAtMs: null, acknowledgedMs: null };
+      track = {
+        responseId,
+        itemId,
+        startedAtMs,
+        sentMs: 0,
+        stoppedAtMs: null,
+        acknowledgedMs: null,
+        acknowledgedAtMs: 0,
+      };
       this.#tracks = [...this.#tracks.slice(1 - maxRemembered), track];
     }
+    // Nothing was sent for longer than there was to play: the listener's position stood still meanwhile.
+    track.startedAtMs += Math.max(0, atMs - (track.startedAtMs + track.sentMs));
     track.sentMs = (stream.sentSamples * 1_000) / rateHz;
     this.#endsAtMs = Math.max(this.#endsAtMs, track.startedAtMs + track.sentMs);
     this.#sink.audio(responseId, itemId, encodeSamples(pcm, stream.format), fromMs);
@@ -284,6 +351,13 @@ export class Playback {
     this.#waiters.delete(key);
     for (const done of [...(waiters ?? [])]) done();
   }
+}
+
+/** Where a word begins in its piece as it was sent, silence in between included. */
+function placeWord({ text, fromSample }: Piece["words"][number], piece: Piece, rateHz: number) {
+  let fromMs = (fromSample * 1_000) / rateHz;
+  for (const gap of piece.gaps) if (gap.atSample <= fromSample) fromMs += gap.durationMs;
+  return { text, fromMs };
 }
 
 /** Takes up to `count` samples off the front, without copying where they lie in one piece. */

@@ -5,7 +5,9 @@
 import { Change } from "./change.ts";
 import { onConfigure } from "./configuring.ts";
 import type { Command } from "./domain.ts";
+import { onCancelResponse, onClearOutput } from "./ending.ts";
 import type { Effect, Now, Reduction, SessionEvent } from "./events.ts";
+import { keepIdle } from "./idling.ts";
 import { onCreateItem, onDeleteItem, onRetrieveItem, onTruncateItem } from "./items.ts";
 import {
   onAlarm,
@@ -18,7 +20,6 @@ import {
   onTranscriptionFailed,
   onWords,
 } from "./listening.ts";
-import { onCancelResponse, onClearOutput } from "./ending.ts";
 import {
   onCreateResponse,
   onDrained,
@@ -37,7 +38,8 @@ type Handlers<Union extends { type: string }, Extra extends unknown[]> = {
 
 const commandHandlers: Handlers<Command, [readAtMs: number]> = {
   configure: (change, { patch }) => onConfigure(change, patch),
-  commitInput: (change, { atSample, clientEventId }, readAtMs) => onCommit(change, atSample, clientEventId, readAtMs),
+  commitInput: (change, { atSample, clientEventId }, readAtMs) =>
+    onCommit(change, atSample, clientEventId, readAtMs),
   clearInput: (change, { atSample }) => onClear(change, atSample),
   createItem: onCreateItem,
   retrieveItem: onRetrieveItem,
@@ -45,7 +47,8 @@ const commandHandlers: Handlers<Command, [readAtMs: number]> = {
   truncateItem: onTruncateItem,
   createResponse: (change, { params, clientEventId }, readAtMs) =>
     onCreateResponse(change, params, clientEventId, readAtMs),
-  cancelResponse: (change, { responseId, clientEventId }) => onCancelResponse(change, responseId, clientEventId),
+  cancelResponse: (change, { responseId, clientEventId }) =>
+    onCancelResponse(change, responseId, clientEventId),
   clearOutput: (change) => onClearOutput(change),
   playback: (change, { itemId, playedMs }) => change.effect({ type: "acknowledge", itemId, playedMs }),
 };
@@ -56,7 +59,11 @@ const eventHandlers: Handlers<SessionEvent, []> = {
     change.send({ type: "sessionCreated", sessionId, config, expiresAtMs });
   },
   command: (change, { command, readAtMs }) => {
-    const handle = commandHandlers[command.type] as (change: Change, command: Command, readAtMs: number) => void;
+    const handle = commandHandlers[command.type] as (
+      change: Change,
+      command: Command,
+      readAtMs: number,
+    ) => void;
     handle(change, command, readAtMs);
   },
   refused: (change, { code, message, param, clientEventId }) =>
@@ -84,6 +91,7 @@ export function reduce(state: SessionState, event: SessionEvent, now: Now): Redu
   const handle = eventHandlers[event.type] as (change: Change, event: SessionEvent) => void;
   handle(change, event);
   startOwed(change);
+  keepIdle(change);
   return { state: change.state, effects: change.effects };
 }
 
@@ -94,9 +102,21 @@ export function reduce(state: SessionState, event: SessionEvent, now: Now): Redu
 export function effectsToResume(state: SessionState): Effect[] {
   const effects: Effect[] = [{ type: "configureAudio" }];
   const { utterance, pending } = state.input;
-  if (utterance) effects.push({ type: "openUtterance", itemId: utterance.itemId, fromSample: utterance.fromSample });
+  if (utterance)
+    effects.push({ type: "openUtterance", itemId: utterance.itemId, fromSample: utterance.fromSample });
   if (utterance?.lastVoicedSample != null) {
-    effects.push({ type: "markPause", itemId: utterance.itemId, lastVoicedSample: utterance.lastVoicedSample });
+    effects.push({
+      type: "markPause",
+      itemId: utterance.itemId,
+      lastVoicedSample: utterance.lastVoicedSample,
+    });
+  }
+  if (utterance?.awaitingWords) {
+    effects.push({
+      type: "endUtterance",
+      itemId: utterance.itemId,
+      atSample: utterance.awaitingWords.atSample,
+    });
   }
   for (const entry of pending) {
     if (entry.range) {
@@ -105,8 +125,9 @@ export function effectsToResume(state: SessionState): Effect[] {
     }
   }
   for (const [key, atSample] of Object.entries(state.alarms)) effects.push({ type: "alarm", key, atSample });
-  for (const { request, format } of state.responses) {
-    if (request) effects.push({ type: "startReply", request, format });
+  for (const { request, format, message } of state.responses) {
+    if (!request) continue;
+    effects.push({ type: "startReply", request: { ...request, spokenPrefix: message?.text ?? "" }, format });
   }
   return effects;
 }

@@ -41,18 +41,25 @@ export function onCreateResponse(
   const waitingFor = context ? [] : change.state.input.pending.map((entry) => entry.itemId);
   const pending = change.state.input.pending.at(-1);
   const ledger = ledgerFor(change, pending?.ledger, params, readAtMs);
-  begin(change, params, context, waitingFor, { ledger, apology: null, attempts: [] });
+  begin(change, { params, context, waitingFor, automatic: false }, { ledger, apology: null, attempts: [] });
 }
 
 /** The turn's line of time goes on where it stands; without one, a new line begins at the request. */
-function ledgerFor(change: Change, pending: Ledger | undefined, params: ResponseParams, readAtMs: number): Ledger {
+function ledgerFor(
+  change: Change,
+  pending: Ledger | undefined,
+  params: ResponseParams,
+  readAtMs: number,
+): Ledger {
   const { toolLedger } = change.state;
   if (params.outOfBand) return openLedger("text", readAtMs);
   if (pending) return pending;
   if (!toolLedger) return openLedger("text", readAtMs);
   change.set({ toolLedger: null });
   const last = change.state.items.at(-1)?.item.type;
-  return last === "function_call_output" ? advance(toolLedger, "tool", readAtMs) : openLedger("text", readAtMs);
+  return last === "function_call_output"
+    ? advance(toolLedger, "tool", readAtMs)
+    : openLedger("text", readAtMs);
 }
 
 function resolveContext(
@@ -82,20 +89,26 @@ export function newItem(change: Change, item: NewItem): Item {
 function takeAllowance(change: Change): boolean {
   const { allowance, limits } = change.state;
   const earned = ((change.now.atMs - allowance.atMs) / 60_000) * limits.responsesPerMinute;
-  const tokens = allowance.atMs === 0 ? limits.responsesPerMinute : Math.min(limits.responsesPerMinute, allowance.tokens + earned);
+  const tokens =
+    allowance.atMs === 0
+      ? limits.responsesPerMinute
+      : Math.min(limits.responsesPerMinute, allowance.tokens + earned);
   if (tokens < 1) return false;
   change.set({ allowance: { tokens: tokens - 1, atMs: change.now.atMs } });
   return true;
 }
 
-/** Answers the conversation as it stands, now or as soon as the response in progress is done. */
+/** Answers the conversation as it stands, now or as soon as the response in progress is done and nobody speaks. */
 export function startAnswer(change: Change, turn: TurnSoFar): void {
-  if (change.inBand || change.state.input.pending.some((entry) => entry.respond)) {
+  const { utterance, pending } = change.state.input;
+  if (change.inBand || utterance?.announced || pending.some((entry) => entry.respond)) {
     change.set({ owedReply: turn });
     return;
   }
   change.set({ owedReply: null });
-  if (takeAllowance(change)) begin(change, noParams, null, [], turn);
+  const begun = { params: noParams, context: null, waitingFor: [], automatic: true };
+  if (takeAllowance(change)) begin(change, begun, turn);
+  else change.refuse("rate_limit_exceeded", null);
 }
 
 /** The answer that waited for its place. */
@@ -103,7 +116,8 @@ export function startOwed(change: Change): void {
   const owed = change.state.owedReply;
   if (!owed || change.inBand || change.state.input.utterance?.announced) return;
   change.set({ owedReply: null });
-  startAnswer(change, { ...owed, ledger: advance(owed.ledger, "overhead", change.now.atMs) });
+  // The wait was for people: a reply that was heard out, or a speaker who went on.
+  startAnswer(change, { ...owed, ledger: advance(owed.ledger, "endpoint", change.now.atMs) });
 }
 
 /** Responses whose words are all there. */
@@ -113,18 +127,20 @@ export function startReady(change: Change): void {
   }
 }
 
-function begin(
-  change: Change,
-  params: ResponseParams,
-  context: Item[] | null,
-  waitingFor: string[],
-  turn: TurnSoFar,
-): void {
+interface Beginning {
+  params: ResponseParams;
+  context: Item[] | null;
+  waitingFor: string[];
+  automatic: boolean;
+}
+
+function begin(change: Change, { params, context, waitingFor, automatic }: Beginning, turn: TurnSoFar): void {
   const { config } = change.state;
   const limit = params.maxOutputTokens;
   const response: ActiveResponse = {
     id: change.id("resp"),
     outOfBand: params.outOfBand,
+    automatic,
     modality: params.outputModality ?? config.outputModality,
     voice: params.voice ?? config.output.voice,
     format: params.outputFormat ?? config.output.format,
@@ -237,7 +253,9 @@ export function onPieceKnown(change: Change, event: Event<"pieceKnown">): void {
   const { fromMs, durationMs, words } = event;
   change.updateItem(itemId, (stored) => ({
     ...stored,
-    pieces: (stored.pieces ?? []).map((piece) => (piece.fromMs === fromMs ? { ...piece, durationMs, words } : piece)),
+    pieces: (stored.pieces ?? []).map((piece) =>
+      piece.fromMs === fromMs ? { ...piece, durationMs, words } : piece,
+    ),
   }));
 }
 
@@ -247,9 +265,19 @@ export function onToolCall(change: Change, event: Event<"toolCall">): void {
   const itemId = change.id("item");
   const outputIndex = response.nextOutputIndex;
   const { callId, name } = event;
-  const call: Item = { type: "function_call", id: itemId, status: "in_progress", callId, name, arguments: "" };
+  const call: Item = {
+    type: "function_call",
+    id: itemId,
+    status: "in_progress",
+    callId,
+    name,
+    arguments: "",
+  };
   const done: Item = { ...call, status: "completed", arguments: event.arguments };
-  change.updateResponse(response.id, { nextOutputIndex: outputIndex + 1, output: [...response.output, done] });
+  change.updateResponse(response.id, {
+    nextOutputIndex: outputIndex + 1,
+    output: [...response.output, done],
+  });
   const at = { responseId: response.id, itemId, outputIndex, callId };
   change.send({ type: "outputItemAdded", responseId: response.id, outputIndex, item: call });
   const before = response.outOfBand ? null : change.announceItem(call, null);
@@ -281,6 +309,14 @@ function finishIfDone(change: Change, responseId: string): void {
   if (!response?.ended || !response.drained) return;
   const { outcome, reason, error } = response.ended;
   if (outcome === "completed") finish(change, response, "completed", null, null);
-  else if (outcome === "incomplete") finish(change, response, "incomplete", reason ?? "max_output_tokens", null);
-  else finish(change, response, "failed", null, error ?? { code: "internal_error", message: "The reply broke off." });
+  else if (outcome === "incomplete")
+    finish(change, response, "incomplete", reason ?? "max_output_tokens", null);
+  else
+    finish(
+      change,
+      response,
+      "failed",
+      null,
+      error ?? { code: "internal_error", message: "The reply broke off." },
+    );
 }

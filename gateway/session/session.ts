@@ -2,10 +2,11 @@
  * One live conversation in the world: keeps the value, hands events to the reducer and carries out what it asks
  * for. Everything that can be decided is decided in the reducer; here are only the hands.
  */
+
+import type { ErrorCode } from "../../wire/codes.ts";
 import type { AudioChannel, FrontEndEvent } from "../../workers/audio/messages.ts";
 import type { Clock } from "../clock.ts";
 import { errorTable } from "../errors.ts";
-import type { ErrorCode } from "../../wire/codes.ts";
 import { advance, closeLedger, type Ledger } from "../turn/ledger.ts";
 import type { ReplyRequest, ReplyRunner } from "../turn/reply.ts";
 import type { Transcriber } from "../turn/transcription.ts";
@@ -64,7 +65,11 @@ export class Session {
     this.#channel = channel;
     this.#port = port;
     this.#deps = deps;
-    this.#playback = new Playback({ clock: deps.clock, limits: deps.playbackLimits, sink: this.#playbackSink() });
+    this.#playback = new Playback({
+      clock: deps.clock,
+      limits: deps.playbackLimits,
+      sink: this.#playbackSink(),
+    });
     this.#listener = new Listener({
       channel,
       transcriber: deps.transcriber,
@@ -95,8 +100,13 @@ export class Session {
   }
 
   refuse(code: ErrorCode, message: string | null, param: string | null, clientEventId: string | null): void {
-    this.#deps.observer.refused(code);
-    this.dispatch({ type: "refused", code, message: message ?? errorTable[code].message, param, clientEventId });
+    this.dispatch({
+      type: "refused",
+      code,
+      message: message ?? errorTable[code].message,
+      param,
+      clientEventId,
+    });
   }
 
   /** Input audio in the session's format; copied before it returns. */
@@ -114,7 +124,7 @@ export class Session {
     if (this.#closed) return;
     this.#closed = true;
     for (const abort of this.#replies.values()) abort.abort();
-    for (const responseId of this.#replies.keys()) this.#playback.cancel(responseId);
+    this.#playback.close();
     this.#listener.close();
     this.#channel.onEvents = null;
     this.#channel.onReadable = null;
@@ -128,7 +138,8 @@ export class Session {
     if (this.#dispatching) return;
     this.#dispatching = true;
     try {
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+      for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift())
+        this.#step(next);
     } finally {
       this.#dispatching = false;
     }
@@ -136,14 +147,41 @@ export class Session {
   }
 
   #step(event: SessionEvent): void {
+    let sound = true;
     try {
       const { state, effects } = reduce(this.#state, event, this.#now());
       this.#state = state;
-      for (const effect of effects) this.#carryOut(effect);
+      for (const effect of effects) {
+        // A socket may close within a step: nothing is begun after that.
+        if (this.#closed) return;
+        // One effect's fault must not take the others with it.
+        sound = this.#guard(effect.type, () => this.#carryOut(effect)) && sound;
+      }
     } catch (error) {
       this.#deps.observer.failed(error, event.type);
-      const { code, message } = { code: "internal_error", message: errorTable.internal_error.message };
-      this.#port.send({ type: "error", kind: "server_error", code, message, param: null, clientEventId: null });
+      sound = false;
+    }
+    if (sound) return;
+    const clientEventId = event.type === "command" ? event.command.clientEventId : null;
+    const { message } = errorTable.internal_error;
+    const output = {
+      type: "error",
+      kind: "server_error",
+      code: "internal_error",
+      message,
+      param: null,
+    } as const;
+    this.#guard("send", () => this.#port.send({ ...output, clientEventId }));
+  }
+
+  /** @returns false if it threw; the observer knows then */
+  #guard(during: string, act: () => void): boolean {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      this.#deps.observer.failed(error, during);
+      return false;
     }
   }
 
@@ -172,7 +210,11 @@ export class Session {
       case "dropUtterance":
         return this.#listener.drop(effect.itemId);
       case "transcribeItem":
-        return this.#listener.transcribeBytes(effect.itemId, Buffer.from(effect.audio, "base64"), effect.format);
+        return this.#listener.transcribeBytes(
+          effect.itemId,
+          Buffer.from(effect.audio, "base64"),
+          effect.format,
+        );
       case "startReply":
         void this.#reply(effect.request, effect.format);
         return;
@@ -228,7 +270,8 @@ export class Session {
     this.#replies.set(responseId, abort);
     if (request.modality === "audio") this.#playback.open(responseId, format, outputRateHz(format));
     const control = {
-      waitStarted: (index: number, signal: AbortSignal) => this.#playback.waitStarted(responseId, index, signal),
+      waitStarted: (index: number, signal: AbortSignal) =>
+        this.#playback.waitStarted(responseId, index, signal),
     };
     let ended = false;
     try {
@@ -241,7 +284,6 @@ export class Session {
       this.#deps.observer.failed(error, "reply");
     } finally {
       this.#replies.delete(responseId);
-      this.#opening.delete(responseId);
     }
     if (!ended && !abort.signal.aborted) this.#endReply(responseId, brokenOff);
   }
@@ -308,10 +350,14 @@ export class Session {
       },
       audio: (responseId: string, itemId: string, bytes: Uint8Array, fromMs: number) => {
         const outputIndex = this.#message(responseId)?.outputIndex ?? 0;
-        this.#port.sendAudio({ responseId, itemId, outputIndex, contentIndex: 0, bytes, fromMs });
+        const audio = { responseId, itemId, outputIndex, contentIndex: 0, bytes, fromMs };
+        this.#guard("sendAudio", () => this.#port.sendAudio(audio));
         this.#firstByteSent(responseId);
       },
-      drained: (responseId: string) => this.dispatch({ type: "drained", responseId }),
+      drained: (responseId: string) => {
+        this.#opening.delete(responseId);
+        this.dispatch({ type: "drained", responseId });
+      },
     };
   }
 

@@ -105,6 +105,8 @@ export interface ReplyPlan {
 export interface ActiveResponse {
   readonly id: string;
   readonly outOfBand: boolean;
+  /** It answers a turn on the gateway's own account, not at the client's request. */
+  readonly automatic: boolean;
   readonly modality: "audio" | "text";
   readonly voice: string;
   readonly format: AudioFormat;

@@ -4,6 +4,8 @@ import type { AudioPiece, AudioRange } from "../providers/provider.ts";
 /** What it reads from (part of the bus's channel). */
 export interface AudioSource {
   readonly readableSamples: number;
+  /** Gated samples trail the raw ones; absent: they don't. */
+  readonly gatedReadableSamples?: number;
   read(fromSample: number, toSample: number, signal?: "raw" | "gated"): Int16Array;
 }
 
@@ -67,11 +69,11 @@ export class UtteranceAudio implements AudioRange {
     let markIndex = 0;
     while (!signal.aborted) {
       const mark = this.#marks[markIndex];
-      const limit = Math.min(this.#source.readableSamples, mark ? Math.max(sample, sampleOf(mark)) : Infinity);
-      const available = Math.min(limit - sample, maxPieceSamples);
       const complete = mark !== undefined && this.#source.readableSamples >= sampleOf(mark);
+      const limit = complete ? Math.max(sample, sampleOf(mark)) : this.#liveSample;
+      const available = Math.min(limit - sample, maxPieceSamples);
       if (available >= minPieceSamples || (complete && available > 0)) {
-        yield { type: "samples", fromSample: sample, pcm: this.#source.read(sample, sample + available, this.#signal) };
+        yield { type: "samples", fromSample: sample, pcm: this.#take(sample, sample + available) };
         sample += available;
       } else if (mark && complete) {
         yield mark;
@@ -81,6 +83,26 @@ export class UtteranceAudio implements AudioRange {
         await this.#more(signal);
       }
     }
+  }
+
+  /** End of what can be read of the wanted signal. */
+  get #liveSample(): number {
+    const { readableSamples, gatedReadableSamples } = this.#source;
+    return this.#signal === "gated" ? (gatedReadableSamples ?? readableSamples) : readableSamples;
+  }
+
+  /** What is not gated yet, or no more, is taken raw: a client that stops sending leaves the gate no more to go on. */
+  #take(fromSample: number, toSample: number): Int16Array {
+    if (this.#signal === "raw") return this.#source.read(fromSample, toSample, "raw");
+    const gatedTo = Math.max(fromSample, Math.min(toSample, this.#liveSample));
+    const pcm = this.#source.read(fromSample, toSample, "raw");
+    try {
+      if (gatedTo > fromSample) pcm.set(this.#source.read(fromSample, gatedTo, "gated"));
+    } catch (error) {
+      // The client switched noise reduction off meanwhile.
+      if (!(error instanceof RangeError)) throw error;
+    }
+    return pcm;
   }
 
   #more(signal: AbortSignal): Promise<void> {

@@ -75,7 +75,12 @@ export const bench: Bench = {
   description: "500 open sessions: memory of each, and what stays after they closed",
   async run() {
     const gateway = await startGateway({
-      env: { ...scriptedEngines, ...(await inspectableEnvironment()), PARLEY_MAX_SESSIONS: "600", PARLEY_MAX_HANDSHAKES_PER_SECOND: "10000" },
+      env: {
+        ...scriptedEngines,
+        ...(await inspectableEnvironment()),
+        PARLEY_MAX_SESSIONS: "600",
+        PARLEY_MAX_HANDSHAKES_PER_SECOND: "10000",
+      },
     });
     try {
       const pids = gatewayPids(gateway);

@@ -29,10 +29,20 @@ describe("words", () => {
   });
 
   it("knows one letter more, less, other or swapped", () => {
-    for (const [a, b] of [["parley", "parlay"], ["parley", "parly"], ["parley", "paarley"], ["parley", "palrey"], ["a", "a"]]) {
+    for (const [a, b] of [
+      ["parley", "parlay"],
+      ["parley", "parly"],
+      ["parley", "paarley"],
+      ["parley", "palrey"],
+      ["a", "a"],
+    ]) {
       expect(isOneEditApart(a!, b!), `${a} ${b}`).toBe(true);
     }
-    for (const [a, b] of [["parley", "barely"], ["parley", "party"], ["abcd", "badc"]]) {
+    for (const [a, b] of [
+      ["parley", "barely"],
+      ["parley", "party"],
+      ["abcd", "badc"],
+    ]) {
       expect(isOneEditApart(a!, b!), `${a} ${b}`).toBe(false);
     }
   });
@@ -49,26 +59,38 @@ describe("words", () => {
 });
 
 describe("cues", () => {
-  it.each(["tell me more", "yes tell me more please", "go on", "what else", "more about that"])("hears that %j asks for more", (plain) => {
-    expect(asksForMore(plain)).toBe(true);
-    expect(asksToRepeat(plain)).toBe(false);
+  it.each(["tell me more", "yes tell me more please", "go on", "what else", "more about that"])(
+    "hears that %j asks for more",
+    (plain) => {
+      expect(asksForMore(plain)).toBe(true);
+      expect(asksToRepeat(plain)).toBe(false);
+    },
+  );
+  it.each([
+    "pardon",
+    "what",
+    "say that again",
+    "sorry what did you say",
+    "can you repeat that please",
+    "i did not catch that",
+  ])("hears that %j asks to repeat", (plain) => {
+    expect(asksToRepeat(plain)).toBe(true);
+    expect(asksForMore(plain)).toBe(false);
   });
-  it.each(["pardon", "what", "say that again", "sorry what did you say", "can you repeat that please", "i did not catch that"])(
-    "hears that %j asks to repeat",
-    (plain) => {
-      expect(asksToRepeat(plain)).toBe(true);
-      expect(asksForMore(plain)).toBe(false);
-    },
-  );
-  it.each(["what is parley", "tell me more about the ledger and its spans", "what did you use", "again and again it fails"])(
-    "takes %j for a question",
-    (plain) => {
-      expect(asksForMore(plain) || asksToRepeat(plain) || isYes(plain) || isNo(plain)).toBe(false);
-    },
-  );
+  it.each([
+    "what is parley",
+    "tell me more about the ledger and its spans",
+    "what did you use",
+    "again and again it fails",
+  ])("takes %j for a question", (plain) => {
+    expect(asksForMore(plain) || asksToRepeat(plain) || isYes(plain) || isNo(plain)).toBe(false);
+  });
   it("hears yes, no and what leans on the question before", () => {
     expect([isYes("yes please"), isYes("sure"), isYes("yes what is it")]).toEqual([true, true, false]);
     expect([isNo("no thanks"), isNo("no what is it")]).toEqual([true, false]);
-    expect([leansOnContext("and how is it measured"), leansOnContext("which audio formats are supported")]).toEqual([true, false]);
+    expect([
+      leansOnContext("and how is it measured"),
+      leansOnContext("which audio formats are supported"),
+    ]).toEqual([true, false]);
   });
 });

@@ -82,13 +82,18 @@ class World {
         this.listening.delete(effect.itemId);
         break;
       case "startReply":
-        this.replying.set(effect.request.responseId, { modality: effect.request.modality, pieces: 0, over: false });
+        this.replying.set(effect.request.responseId, {
+          modality: effect.request.modality,
+          pieces: 0,
+          over: false,
+        });
         break;
       case "cancelReply":
         this.replying.delete(effect.responseId);
         break;
       case "flushPlayback":
-        if (this.playback) this.playback = { ...this.playback, sentMs: this.playback.heardMs, unheard: false };
+        if (this.playback)
+          this.playback = { ...this.playback, sentMs: this.playback.heardMs, unheard: false };
         break;
     }
   }
@@ -106,7 +111,8 @@ const client =
   (world, step) =>
     world.command(make(world, step));
 
-const someItem = (world: World, step: Step) => world.pick(world.state.items, step.pick)?.item.id ?? "item_none";
+const someItem = (world: World, step: Step) =>
+  world.pick(world.state.items, step.pick)?.item.id ?? "item_none";
 
 const words = ["", "yeah", "stop that please", "what is the weather", "mm-hm"];
 
@@ -129,7 +135,13 @@ const actions: Action[] = [
   (world) => world.event({ type: "resumed", sample: world.samples }),
   (world, { pick }) => {
     const key = world.pick(Object.keys(world.state.alarms), pick);
-    if (key) world.event({ type: "alarm", key, sample: Math.max(world.samples, world.state.alarms[key] ?? 0), stamps });
+    if (key)
+      world.event({
+        type: "alarm",
+        key,
+        sample: Math.max(world.samples, world.state.alarms[key] ?? 0),
+        stamps,
+      });
   },
   (world, { pick }) => {
     const itemId = world.pick(world.listening, pick);
@@ -139,26 +151,49 @@ const actions: Action[] = [
     const itemId = world.pick(world.ended, pick);
     if (!itemId || !world.listening.delete(itemId)) return;
     world.ended.delete(itemId);
-    world.event({ type: "transcribed", itemId, text: words[pick % words.length] ?? "", provider: "model", attempts: [] });
+    world.event({
+      type: "transcribed",
+      itemId,
+      text: words[pick % words.length] ?? "",
+      provider: "model",
+      attempts: [],
+    });
   },
   (world, { pick }) => {
     const itemId = world.pick(world.ended, pick);
     if (!itemId || !world.listening.delete(itemId)) return;
     world.ended.delete(itemId);
-    world.event({ type: "transcriptionFailed", itemId, code: "provider_overloaded", message: "full", provider: "model", attempts: [] });
+    world.event({
+      type: "transcriptionFailed",
+      itemId,
+      code: "provider_overloaded",
+      message: "full",
+      provider: "model",
+      attempts: [],
+    });
   },
   speakPiece,
   speakPiece,
   (world, { pick }) => {
     const responseId = world.pick(world.replying.keys(), pick);
     if (responseId) {
-      world.event({ type: "toolCall", responseId, callId: `call_${world.outputs.length}`, name: "look", arguments: "{}" });
+      world.event({
+        type: "toolCall",
+        responseId,
+        callId: `call_${world.outputs.length}`,
+        name: "look",
+        arguments: "{}",
+      });
     }
   },
   endReply,
   endReply,
   client(() => ({ type: "createResponse", clientEventId: "c1", params: { outOfBand: false } })),
-  client(() => ({ type: "createResponse", clientEventId: "c2", params: { outOfBand: true, outputModality: "text" } })),
+  client(() => ({
+    type: "createResponse",
+    clientEventId: "c2",
+    params: { outOfBand: true, outputModality: "text" },
+  })),
   client(() => ({ type: "cancelResponse", clientEventId: "c3", responseId: null })),
   client((world) => ({ type: "commitInput", clientEventId: "c4", atSample: world.samples })),
   client((world) => ({ type: "clearInput", clientEventId: "c5", atSample: world.samples })),
@@ -214,7 +249,13 @@ function speakPiece(world: World, { pick, ms }: Step): void {
     world.audioAfterCancel += 1;
     return;
   }
-  world.playback = { responseId, itemId, sentMs: fromMs + ms, heardMs: Math.max(0, fromMs - 500), unheard: true };
+  world.playback = {
+    responseId,
+    itemId,
+    sentMs: fromMs + ms,
+    heardMs: Math.max(0, fromMs - 500),
+    unheard: true,
+  };
   if (pick % 2 === 0) world.event({ type: "pieceKnown", responseId, fromMs, durationMs: 3_000, words: null });
 }
 
@@ -237,7 +278,8 @@ function endReply(world: World, { pick }: Step): void {
 function settle(world: World): void {
   for (let round = 0; round < 400; round++) {
     const { alarms, input, responses } = world.state;
-    const busy = world.listening.size > 0 || world.replying.size > 0 || input.utterance || responses.length > 0;
+    const busy =
+      world.listening.size > 0 || world.replying.size > 0 || input.utterance || responses.length > 0;
     if (!busy && !world.state.owedReply) return;
     world.samples += 16_000;
     world.atMs += 1_000;
@@ -245,7 +287,8 @@ function settle(world: World): void {
       world.event({ type: "pause", sample: world.samples });
     }
     for (const key of ["turn:end", "turn:max"]) {
-      if (world.state.alarms[key] !== undefined) world.event({ type: "alarm", key, sample: world.samples, stamps });
+      if (world.state.alarms[key] !== undefined)
+        world.event({ type: "alarm", key, sample: world.samples, stamps });
     }
     for (const itemId of [...world.ended]) {
       world.ended.delete(itemId);
@@ -282,7 +325,9 @@ function check(world: World): void {
         openItems.add(output.item.id);
         break;
       case "outputItemDone":
-        expect(openItems.has(output.item.id) && !closedItems.has(output.item.id), "an item ends once").toBe(true);
+        expect(openItems.has(output.item.id) && !closedItems.has(output.item.id), "an item ends once").toBe(
+          true,
+        );
         closedItems.add(output.item.id);
         break;
       case "transcriptDelta":
@@ -291,7 +336,9 @@ function check(world: World): void {
         break;
     }
   }
-  expect([...done.entries()].sort(), "response.done comes for each, once").toEqual([...created.entries()].sort());
+  expect([...done.entries()].sort(), "response.done comes for each, once").toEqual(
+    [...created.entries()].sort(),
+  );
   for (const count of created.values()) expect(count).toBe(1);
   expect([...closedItems].sort(), "every item that began has an end").toEqual([...openItems].sort());
   const ids = world.outputs.flatMap((output) => (output.type === "itemAdded" ? [output.item.id] : []));
@@ -301,12 +348,16 @@ function check(world: World): void {
 describe("a session under random events", () => {
   it("ends every response once, keeps ids apart, goes on after a restore, and waits for nothing for ever", () => {
     fc.assert(
-      fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 120 }), fc.boolean(), (steps, interrupt) => {
-        const world = new World(sessionConfig({ interruptResponse: interrupt }));
-        for (const step of steps) actions[step.kind % actions.length]?.(world, step);
-        settle(world);
-        check(world);
-      }),
+      fc.property(
+        fc.array(stepArbitrary, { minLength: 1, maxLength: 120 }),
+        fc.boolean(),
+        (steps, interrupt) => {
+          const world = new World(sessionConfig({ interruptResponse: interrupt }));
+          for (const step of steps) actions[step.kind % actions.length]?.(world, step);
+          settle(world);
+          check(world);
+        },
+      ),
       { numRuns: 400 },
     );
   });
@@ -323,7 +374,9 @@ describe("a session under random events", () => {
     for (const command of refused) {
       const before = world.outputs.length;
       world.command(command);
-      expect(world.outputs.slice(before)).toMatchObject([{ type: "error", clientEventId: command.clientEventId }]);
+      expect(world.outputs.slice(before)).toMatchObject([
+        { type: "error", clientEventId: command.clientEventId },
+      ]);
     }
   });
 });

@@ -13,7 +13,10 @@ export const sessionLimits: SessionLimits = {
 };
 
 /** Server VAD with the vendor's defaults, PCM both ways. */
-export function sessionConfig(detection: { interruptResponse?: boolean; createResponse?: boolean }): SessionConfig {
+export function sessionConfig(detection: {
+  interruptResponse?: boolean;
+  createResponse?: boolean;
+}): SessionConfig {
   return {
     model: "parley",
     instructions: "",

@@ -4,7 +4,10 @@ import { chunkLimits, cutDocument } from "../../gateway/state/knowledge/chunks.t
 
 describe("cutDocument", () => {
   it("cuts at headings and names the way to a passage", () => {
-    const chunks = cutDocument("", "# Guide\n\nIntro here.\n\n## Ports\n\n### Default\n\nIt is 8080.\n\n## Voices\n\nThere are two.\n");
+    const chunks = cutDocument(
+      "",
+      "# Guide\n\nIntro here.\n\n## Ports\n\n### Default\n\nIt is 8080.\n\n## Voices\n\nThere are two.\n",
+    );
     expect(chunks.map(({ source, heading, text }) => [source, heading, text])).toEqual([
       ["Guide", "", "Intro here."],
       ["Guide: Ports: Default", "Default", "It is 8080."],
@@ -33,7 +36,10 @@ describe("cutDocument", () => {
   });
 
   it("keeps other ways to ask beside the text", () => {
-    const [chunk] = cutDocument("T", "## What is it?\n<!-- also asked: What's this? | Explain it -->\n\nA thing.\n");
+    const [chunk] = cutDocument(
+      "T",
+      "## What is it?\n<!-- also asked: What's this? | Explain it -->\n\nA thing.\n",
+    );
     expect(chunk).toMatchObject({ text: "A thing.", alsoAsked: ["What's this?", "Explain it"] });
   });
 

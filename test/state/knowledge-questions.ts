@@ -90,7 +90,10 @@ export const questions: readonly [question: string, heading: string][] = [
   ["does the Python agents SDK work with it", "Which clients and SDKs work with Parley?"],
   ["is Deepgram supported", "Which AI vendors does Parley support?"],
   ["where must I enter my secret keys", "How are the vendors' keys given to Parley?"],
-  ["what if the provider crashes in the middle of a sentence", "What happens when a vendor fails in the middle of an answer?"],
+  [
+    "what if the provider crashes in the middle of a sentence",
+    "What happens when a vendor fails in the middle of an answer?",
+  ],
   ["how quickly do you reply", "What is the latency budget?"],
   ["what happens when I talk over you", "What is a barge-in?"],
   ["how long do you wait before you answer", "How does Parley know that I have finished speaking?"],
@@ -175,7 +178,10 @@ export const heldOut: readonly [question: string, heading: string][] = [
   ["what kind of API is it", "Which protocol does Parley speak?"],
   ["how do I change the base URL of my OpenAI app", "How do I point my OpenAI client at Parley?"],
   ["do you work with Claude from Anthropic", "Which AI vendors does Parley support?"],
-  ["how does the fall back between providers work", "What happens when a vendor fails in the middle of an answer?"],
+  [
+    "how does the fall back between providers work",
+    "What happens when a vendor fails in the middle of an answer?",
+  ],
   ["how much delay does the gateway add", "What is the latency budget?"],
   ["what happens when I cut you off", "What is a barge-in?"],
   ["how do you tell speech from noise", "What is voice activity detection?"],

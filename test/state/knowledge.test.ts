@@ -21,7 +21,12 @@ function wordVector(text: string): Float32Array {
 
 function makeEmbedder() {
   const calls: { texts: string[]; deadlineMs: number; tenant: string }[] = [];
-  const state: { mode: "works" | "fails" | "hangs"; calls: typeof calls; questions: () => number; release: () => void } = {
+  const state: {
+    mode: "works" | "fails" | "hangs";
+    calls: typeof calls;
+    questions: () => number;
+    release: () => void;
+  } = {
     ...{ mode: "works", calls },
     release: () => {},
     questions: () => calls.filter(({ texts }) => texts.length === 1).length,
@@ -66,7 +71,11 @@ function codeOf(fn: () => unknown): string {
   return "none";
 }
 
-const note = (id: string, tenant = "default", text = `The secret of ${id} is a teapot.`): KnowledgeDocument => ({ id, title: id, tenant, text });
+const note = (
+  id: string,
+  tenant = "default",
+  text = `The secret of ${id} is a teapot.`,
+): KnowledgeDocument => ({ id, title: id, tenant, text });
 
 describe("knowledge", () => {
   it("finds by keywords before any vector was made", async () => {
@@ -160,7 +169,7 @@ describe("knowledge", () => {
   });
 
   it("asks with a deadline on the clock and for the tenant", async () => {
-    const { clock, knowledge, find, state } = setUp();
+    const { clock, knowledge, state } = setUp();
     knowledge.add({ ...pets, tenant: "acme" });
     await knowledge.settled();
     expect(state.calls[0]).toMatchObject({ tenant: "acme", deadlineMs: clock.nowMs() + 20_000 });
@@ -184,7 +193,8 @@ describe("knowledge", () => {
     knowledge.add(pets);
     knowledge.add(note("acme-plan", "acme"));
     await knowledge.settled();
-    const sources = async (tenant: string) => (await find("secret teapot hamster", tenant)).map(({ source }) => source);
+    const sources = async (tenant: string) =>
+      (await find("secret teapot hamster", tenant)).map(({ source }) => source);
     expect(await sources("acme")).toContain("acme-plan");
     expect(await sources("acme")).toContain("Pets: Feeding a hamster");
     expect(await sources("other")).not.toContain("acme-plan");
@@ -218,7 +228,11 @@ describe("knowledge", () => {
 
   it.each([
     ["documents of a tenant", { documentsPerTenant: 1 }, note("b")],
-    ["passages of a tenant", { passagesPerTenant: 2 }, note("b", "default", "# B\n\n## One\nA fact.\n\n## Two\nA fact.\n")],
+    [
+      "passages of a tenant",
+      { passagesPerTenant: 2 },
+      note("b", "default", "# B\n\n## One\nA fact.\n\n## Two\nA fact.\n"),
+    ],
     ["bytes of a tenant", { bytesPerTenant: 50 }, note("b")],
     ["tenants", { tenants: 1 }, note("b", "second")],
     ["bytes of all", { bytesTotal: 50 }, note("b", "second")],
@@ -237,7 +251,7 @@ describe("knowledge", () => {
     knowledge.add(pets);
     await knowledge.settled();
     expect(await find(`hamster ${"and more ".repeat(1000)}\nwater`, "default", 50)).toHaveLength(1);
-    expect(state.calls.at(-1)?.texts[0]!.length).toBeLessThanOrEqual(20);
+    expect(state.calls.at(-1)?.texts[0]?.length ?? 999).toBeLessThanOrEqual(20);
   });
 
   it("looks up both lines of a question and keeps the better score", async () => {
@@ -245,7 +259,10 @@ describe("knowledge", () => {
     knowledge.add(pets);
     await knowledge.settled();
     const found = await find("what do hamsters eat\nhow do I wash my car");
-    expect(found.map(({ source }) => source).sort()).toEqual(["Pets: Feeding a hamster", "Pets: Washing a car"]);
+    expect(found.map(({ source }) => source).sort()).toEqual([
+      "Pets: Feeding a hamster",
+      "Pets: Washing a car",
+    ]);
     for (const { score } of found) expect(score).toBeGreaterThan(0.5);
   });
 

@@ -35,7 +35,9 @@ describe("buildQuery", () => {
     expect(buildQuery(talk("What is the latency budget?", answer, "And how is it measured?"))).toBe(
       "how is it measured?\nWhat is the latency budget? how is it measured?",
     );
-    expect(buildQuery(talk("What is the ledger?", answer, "what about the voices"))).toContain("What is the ledger?");
+    expect(buildQuery(talk("What is the ledger?", answer, "what about the voices"))).toContain(
+      "What is the ledger?",
+    );
   });
 
   it("leaves a question alone that stands by itself", () => {
@@ -46,7 +48,9 @@ describe("buildQuery", () => {
 
   it("takes up the question that the assistant offered", () => {
     const offer = "I don't know. The nearest question that I can answer is: What is a chain of providers?";
-    expect(buildQuery(talk("what is a chain gang", offer, "yes please"))).toBe("What is a chain of providers?");
+    expect(buildQuery(talk("what is a chain gang", offer, "yes please"))).toBe(
+      "What is a chain of providers?",
+    );
   });
 
   it("asks for nothing without a question, and none for a tool's output", () => {
@@ -66,6 +70,7 @@ describe("buildQuery", () => {
 
   it("is bounded", () => {
     const long = "parley words ".repeat(500);
-    for (const line of buildQuery(talk(long, answer, `and ${long}`)).split("\n")) expect(line.length).toBeLessThanOrEqual(400);
+    for (const line of buildQuery(talk(long, answer, `and ${long}`)).split("\n"))
+      expect(line.length).toBeLessThanOrEqual(400);
   });
 });

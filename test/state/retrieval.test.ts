@@ -25,7 +25,9 @@ describe("retrieval over the project's documents", () => {
       if (!best?.source.endsWith(`: ${heading}`)) missed.push(`${question} → ${best?.source}`);
     }
     const hits = set.length - missed.length;
-    console.log(`${name}: top-1 ${hits} of ${set.length}${missed.map((line) => `\n  missed: ${line}`).join("")}`);
+    console.log(
+      `${name}: top-1 ${hits} of ${set.length}${missed.map((line) => `\n  missed: ${line}`).join("")}`,
+    );
     return hits / set.length;
   }
 
@@ -55,7 +57,9 @@ describe("retrieval over the project's documents", () => {
       const [best] = await retrieve(question);
       if ((best?.score ?? 0) >= 0.5) high.push(`${question} → ${best?.source}`);
     }
-    console.log(`refused though known: ${low.length} of ${questions.length}; answered though unknown: ${high.length} of ${offTopic.length + offTopicHeldOut.length}`);
+    console.log(
+      `refused though known: ${low.length} of ${questions.length}; answered though unknown: ${high.length} of ${offTopic.length + offTopicHeldOut.length}`,
+    );
     expect(low.length).toBeLessThanOrEqual(questions.length * 0.05);
     expect(high).toEqual([]);
   });

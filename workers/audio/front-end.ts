@@ -8,8 +8,8 @@ import type { FrontEndEvent, FrontEndSettings } from "./messages.ts";
 import { type BlockPool, SampleChain } from "./sample-chain.ts";
 import { contextSamples, inputSamples, stateSize } from "./silero.ts";
 import { SpeechDetector, windowSamples } from "./speech-detector.ts";
-import type { ChannelSnapshot, SettingsFence, ThreadEvent } from "./thread-messages.ts";
 import { TakenTimes } from "./taken-times.ts";
+import type { ChannelSnapshot, SettingsFence, ThreadEvent } from "./thread-messages.ts";
 import { energyFrameSamples, VoiceEdges } from "./voice-edges.ts";
 
 /** Audio before the last decision that a new thread hears again (5 s): enough for the VAD and the gate. */

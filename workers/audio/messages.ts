@@ -75,6 +75,8 @@ export interface AudioChannel {
   readonly receivedSamples: number;
   /** Samples that can be read (16 kHz clock). */
   readonly readableSamples: number;
+  /** Gated samples that can be read; trails the raw ones by a little. */
+  readonly gatedReadableSamples?: number;
   /** Oldest sample that is still kept. */
   readonly keptFromSample: number;
   /** Changes settings for audio written from now on. */

@@ -16,9 +16,9 @@ import type {
   SocketHandler,
   TransportSocket,
 } from "../../transport/contract.ts";
-import { type Decoded, decodeBinaryAppend, decodeClientEvent, type DecodeOptions } from "./decode.ts";
-import { createEncoderState, encode, encodeAudio, type EncoderState, isTransient } from "./encode.ts";
 import { patchFromClientSecret } from "./client-secret-session.ts";
+import { type Decoded, type DecodeOptions, decodeBinaryAppend, decodeClientEvent } from "./decode.ts";
+import { createEncoderState, type EncoderState, encode, encodeAudio, isTransient } from "./encode.ts";
 
 export interface EndpointOptions {
   bus: AudioBus;
@@ -105,7 +105,11 @@ function openConnection(
   const expiresAtMs = clock.epochMs() + options.maxSessionMs;
   const outbox = new Outbox(socket, 0);
   const idPrefix = sessionId.slice(-12);
-  let encoder: EncoderState = createEncoderState({ idPrefix, conversationId: `conv_${idPrefix}`, extensions });
+  let encoder: EncoderState = createEncoderState({
+    idPrefix,
+    conversationId: `conv_${idPrefix}`,
+    extensions,
+  });
   const session = new Session(
     openSession({ id: sessionId, tenant, expiresAtMs, config, limits: options.limits }),
     channel,

@@ -14,7 +14,8 @@ export function createScriptedStt(script: Script): SttProvider {
         whole ||= piece.type === "end";
       }
       const usage = { audioMs: (untilSample - audio.fromSample) / 16 };
-      if (!whole || signal.aborted) return yield { type: "end", outcome: "cancelled", usage, provider: "scripted" };
+      if (!whole || signal.aborted)
+        return yield { type: "end", outcome: "cancelled", usage, provider: "scripted" };
       const { transcripts } = script;
       const text = transcripts[Math.min(heard, transcripts.length - 1)] ?? "";
       heard += 1;

@@ -1,13 +1,45 @@
 /** Whether speech over a reply is meant to interrupt it: pure, on durations and words. */
 
 /** Words by which a listener says "I'm listening", not "let me speak". */
-const backchannels = new Set(
-  [
-    "ah", "aha", "alright", "cool", "great", "hm", "hmm", "huh", "i see", "mhm", "mm", "mm-hmm", "mm-hm", "mmhmm",
-    "mmm", "nice", "oh", "ok", "okay", "right", "sure", "uh", "uh-huh", "uhhuh", "um", "wow", "yeah", "yep", "yes", "you",
-    "hm-hmm", "mhmm", "yup", "good", "exactly", "true", "fine",
-  ],
-);
+const backchannels = new Set([
+  "ah",
+  "aha",
+  "alright",
+  "cool",
+  "great",
+  "hm",
+  "hmm",
+  "huh",
+  "i see",
+  "mhm",
+  "mm",
+  "mm-hmm",
+  "mm-hm",
+  "mmhmm",
+  "mmm",
+  "nice",
+  "oh",
+  "ok",
+  "okay",
+  "right",
+  "sure",
+  "uh",
+  "uh-huh",
+  "uhhuh",
+  "um",
+  "wow",
+  "yeah",
+  "yep",
+  "yes",
+  "you",
+  "hm-hmm",
+  "mhmm",
+  "yup",
+  "good",
+  "exactly",
+  "true",
+  "fine",
+]);
 
 /** Lower case, without punctuation but hyphens inside words. */
 function normalise(words: string): string {

@@ -7,6 +7,8 @@ import type { AiMessage } from "../../providers/provider.ts";
 
 /** Longest query in characters. */
 const queryCharsMax = 400;
+/** What is read of one message. */
+const readCharsMax = 4_000;
 /** How many user messages back a subject is looked for. */
 const lookBackMax = 6;
 
@@ -29,7 +31,9 @@ const offeredQuestion = /question that I can answer is:? (.+?\?)\s*$/;
 export function buildQuery(messages: readonly AiMessage[]): string {
   const last = messages.at(-1);
   if (last === undefined || last.role === "toolOutput" || last.role === "toolCall") return "";
-  const asked = messages.flatMap((message) => (message.role === "user" ? [message.text] : []));
+  const asked = messages.flatMap((message) =>
+    message.role === "user" ? [message.text.slice(0, readCharsMax)] : [],
+  );
   const current = asked.at(-1);
   if (current === undefined || last.role === "assistant") return "";
   const plain = normalise(current);

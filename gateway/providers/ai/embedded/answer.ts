@@ -45,8 +45,14 @@ const notCaught = [
 const fillersAround =
   /^(?:(?:um+|uh+|er+|well|so|ok|okay|hey|oh|and|please|parley|listen|then|now|alright|all right)\s+)+(?=\S)|(?:\s+(?:please|parley|um+|uh+|thanks))+$/g;
 
+/** What is read of one message, of the instructions, of a function's output: a spoken minute has 1,000 characters. */
+const textCharsMax = 8_000;
+/** How many messages are looked back on. */
+const messagesMax = 64;
+
 /** Answers the last message of the request. */
-export function answerRequest(request: AiRequest, moment: Moment): Answer {
+export function answerRequest(whole: AiRequest, moment: Moment): Answer {
+  const request = bound(whole);
   const { messages } = request;
   const instructions = [
     request.instructions,
@@ -66,6 +72,16 @@ export function answerRequest(request: AiRequest, moment: Moment): Answer {
   if (last === undefined || last.role === "toolCall") return say(greet(persona));
   if (last.role === "assistant") return say("Is there anything else that I can do for you?");
   return answerUser(request, { text, persona, moment });
+}
+
+function bound(request: AiRequest): AiRequest {
+  const messages = request.messages.slice(-messagesMax).map((message): AiMessage => {
+    if (message.role === "toolOutput" || message.role === "toolCall") return message;
+    return message.text.length <= textCharsMax
+      ? message
+      : { ...message, text: message.text.slice(0, textCharsMax) };
+  });
+  return { ...request, messages, instructions: request.instructions.slice(0, textCharsMax) };
 }
 
 interface Heard {

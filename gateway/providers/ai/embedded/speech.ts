@@ -5,6 +5,14 @@
  * @returns the sentence as one would say it; "" if nothing of it can be said
  */
 export function speakSentence(text: string): string {
+  const spoken = speakWords(text);
+  if (spoken === "") return "";
+  const capital = spoken[0]?.toUpperCase() + spoken.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital.replace(/[,;:]$/, "")}.`;
+}
+
+/** As `speakSentence`, for words inside a sentence: no capital and no full stop is added. */
+export function speakWords(text: string): string {
   const spoken = text
     .replace(/\[([^\]]+)\]\([^)]*\)/g, "$1")
     .replace(/[`*]+/g, "")
@@ -25,9 +33,7 @@ export function speakSentence(text: string): string {
     .replace(/\s+/g, " ")
     .replace(/\s+([,.;:!?])/g, "$1")
     .trim();
-  if (!/[\p{L}\p{N}]/u.test(spoken) || looksLikeCode(spoken)) return "";
-  const capital = spoken[0]?.toUpperCase() + spoken.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital.replace(/[,;:]$/, "")}.`;
+  return !/[\p{L}\p{N}]/u.test(spoken) || looksLikeCode(spoken) ? "" : spoken;
 }
 
 function speakAddress(host: string, port: string | undefined): string {

@@ -161,7 +161,7 @@ const kinds: readonly [about: RegExp, found: readonly RegExp[]][] = [
     /\b(?:date|day|when)\b/,
     [
       new RegExp(
-        `\\b(today|tomorrow|tonight|yesterday|(?:next |this |on )?${weekday}|(?:the )?\\d{1,2}(?:st|nd|rd|th)?(?: of)? ${month}|${month} \\d{1,2}(?:st|nd|rd|th)?|\\d{4}-\\d{2}-\\d{2}|next week)\\b`,
+        `\\b(today|tomorrow|tonight|yesterday|(?:next |this )?${weekday}|(?:the )?\\d{1,2}(?:st|nd|rd|th)?(?: of)? ${month}|${month} \\d{1,2}(?:st|nd|rd|th)?|\\d{4}-\\d{2}-\\d{2}|next week)\\b`,
         "i",
       ),
     ],

@@ -2,7 +2,7 @@
 import { splitSentences } from "../../../language/sentences.ts";
 import { extractTerms } from "../../../language/words.ts";
 import type { AiMessage, AiTool, AiToolChoice } from "../../provider.ts";
-import { joinList, speakSentence } from "./speech.ts";
+import { joinList, speakSentence, speakWords } from "./speech.ts";
 import { fillArguments, nameInWords, readSchema } from "./tool-arguments.ts";
 
 export type ToolDecision =
@@ -131,7 +131,7 @@ function speakValue(value: unknown): string {
   }
   const entries = Object.entries(value as Record<string, unknown>);
   const fault = entries.find(([key, one]) => /^(?:error|error_?message|fault)$/i.test(key) && one);
-  if (fault) return `That did not work: ${cutText(describe(fault[1], 1))}`;
+  if (fault) return `That did not work: ${`${describe(fault[1], 1)}.`}`;
   const told = entries.find(
     ([key, one]) =>
       /^(?:message|answer|text|summary|speech|response|output|result|reply)$/i.test(key) &&
@@ -189,20 +189,26 @@ function describe(value: unknown, depth: number): string {
   if (value === null || value === undefined || depth > depthMax) return "";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return `${value}`;
-  if (typeof value === "string") return speakSentence(value).replace(/\.$/, "");
+  if (typeof value === "string") return speakWords(value).replace(/\.$/, "");
   if (Array.isArray(value)) return joinList(value.map((one) => describe(one, depth + 1)).filter(Boolean), 3);
   const entries = Object.entries(value as Record<string, unknown>);
   const title = entries.find(
     ([key, one]) => /^(?:name|title|label|message|description|text)$/i.test(key) && typeof one === "string",
   );
   if (title) return describe(title[1], depth + 1);
-  return joinList(entries.map(([key, one]) => describeFact(key, one, depth)).filter(Boolean), 3);
+  return joinList(entries.map(([key, one]) => describePair(key, one, depth)).filter(Boolean), 3);
+}
+
+/** "high 20", inside of something. */
+function describePair(key: string, value: unknown, depth: number): string {
+  const said = describe(value, depth + 1);
+  return said === "" ? "" : `${nameInWords(key)} ${said}`;
 }
 
 function cutText(text: string): string {
   const said: string[] = [];
   let chars = 0;
-  for (const sentence of splitSentences(text.replace(/\s+/g, " "))) {
+  for (const sentence of splitSentences(text.slice(0, 4 * spokenCharsMax).replace(/\s+/g, " "))) {
     const spoken = speakSentence(sentence);
     chars += spoken.length;
     if (said.length > 0 && chars > spokenCharsMax) break;
