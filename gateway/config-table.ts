@@ -259,6 +259,15 @@ export const settings = {
     fallback: 1000,
     description: "Items that one conversation keeps.",
   }),
+  maxConversationChars: wholeNumber({
+    env: "PARLEY_MAX_CONVERSATION_CHARS",
+    unit: "characters a session",
+    min: 1_000,
+    max: 100_000_000,
+    fallback: 4_000_000,
+    description:
+      "Text that a conversation's items may hold together; a client's items beyond it are refused.",
+  }),
   maxResponses: wholeNumber({
     env: "PARLEY_MAX_RESPONSES",
     unit: "at once a session",

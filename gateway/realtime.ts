@@ -29,6 +29,9 @@ const transcriptionSlackMs = 60_000;
 /** What making one prepared sentence may take, the wait for the voice to load included. */
 const prepareMs = 30_000;
 
+/** How often paced audio is looked after. */
+const playbackTickMs = 20;
+
 /** Builds the endpoint; models may still be loading when it resolves. */
 export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndpoint> {
   const { config, clock, bus, metrics, log, speechSockets } = parts;
@@ -47,11 +50,13 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
     retrieve: (query, options) => knowledge.retrieve(query, options),
     retrieval: "always",
   });
+  const playbackFault = (err: unknown) => log.error({ err }, "the playback of a session failed");
   const endpoint = createRealtimeEndpoint({
     ...{ bus, clock, sessionConfig: sessionConfig(config) },
     maxSessionMs: config.maxSessionMs,
     limits: {
       maxItems: config.maxConversationItems,
+      maxItemChars: config.maxConversationChars,
       maxResponses: config.maxResponses,
       responsesPerMinute: config.responsesPerMinute,
       maxTurnMs: config.maxTurnMs,
@@ -60,7 +65,7 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
       minCommitMs: 100,
     },
     session: {
-      ...{ clock, replies, ticker: new PlaybackTicker(clock) },
+      ...{ clock, replies, ticker: new PlaybackTicker(clock, playbackTickMs, playbackFault) },
       transcriber: createTranscriber({
         stt: chains.stt,
         clock,

@@ -27,10 +27,27 @@ export function onCreateItem(change: Change, command: Of<"createItem">): void {
   if (audioPart(item) && change.state.input.pending.length >= maxPending) {
     return change.refuse("rate_limit_exceeded", clientEventId, { message: tooManyPending });
   }
+  if (charsOf(item) + charsOfAll(change) > change.state.limits.maxItemChars) {
+    return change.refuse("conversation_full", clientEventId, { param: "item" });
+  }
   const created = newItem(change, withoutAudio(item));
   const before = change.announceItem(created, previousItemId);
   change.send({ type: "itemDone", item: created, previousItemId: before });
   listenToParts(change, item, created.id);
+}
+
+/** Characters that an item keeps: its words, its arguments, its output. */
+function charsOf(item: NewItem): number {
+  if (item.type === "function_call") return item.arguments.length;
+  if (item.type === "function_call_output") return item.output.length;
+  return item.parts.reduce(
+    (sum, part) => sum + ("text" in part ? part.text : (part.transcript ?? "")).length,
+    0,
+  );
+}
+
+function charsOfAll(change: Change): number {
+  return change.state.items.reduce((sum, { item }) => sum + charsOf(item), 0);
 }
 
 /** The audio that a client put into an item is transcribed, not kept. */

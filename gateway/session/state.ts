@@ -159,6 +159,8 @@ export interface SessionState {
 
 export interface SessionLimits {
   readonly maxItems: number;
+  /** Text that a client's items may hold together. */
+  readonly maxItemChars: number;
   /** Responses in progress at once, out-of-band ones included. */
   readonly maxResponses: number;
   readonly responsesPerMinute: number;

@@ -23,7 +23,7 @@ const sayings = [
 const voices = ["slt", "rms"] as const;
 const thinkMs = 600;
 /** Answers are cut there: what follows the first sound is not measured, only waited for. */
-const maxAnswerTokens = 16;
+const maxAnswerTokens = 8;
 const shortestMs = 1500;
 const longestMs = 5000;
 

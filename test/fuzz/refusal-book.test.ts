@@ -42,6 +42,16 @@ describe("the fuzzer's account of refusals", () => {
     expect(book.settle()).toHaveLength(1);
   });
 
+  test("takes as many errors for an id as it was used", () => {
+    const book = new RefusalBook();
+    for (const type of ["x", "y"]) book.sent(sent(`{"type":"${type}","event_id":"0"}`));
+    book.refused(error("0"));
+    expect(book.settle()).toHaveLength(1);
+    for (const type of ["x", "y"]) book.sent(sent(`{"type":"${type}","event_id":"0"}`));
+    for (const id of ["0", "0"]) book.refused(error(id));
+    expect(book.settle()).toEqual([]);
+  });
+
   test("notices an error for nothing that was sent", () => {
     const book = new RefusalBook();
     expect(book.refused(error("b"))).not.toBeNull();

@@ -10,7 +10,10 @@ const knownCodes: ReadonlySet<string> = new Set(errorCodes);
 interface Entry {
   name: string;
   shown: string;
-  certain: boolean;
+  /** A strange id may be used twice; each use may be refused once. */
+  uses: number;
+  /** Of these, those that must be refused. */
+  certain: number;
   errors: number;
 }
 
@@ -35,13 +38,10 @@ export class RefusalBook {
       this.#shownUnreadable.push(`${spoilt.name}: ${shown}`);
       return;
     }
-    const entry = this.#byId.get(id);
-    if (entry === undefined) {
-      this.#byId.set(id, { name: spoilt.name, shown, certain: spoilt.certain, errors: 0 });
-    } else {
-      // A strange id used twice: which of the two an error means can't be told.
-      this.#unreadable++;
-    }
+    const entry = this.#byId.get(id) ?? { name: spoilt.name, shown, uses: 0, certain: 0, errors: 0 };
+    entry.uses++;
+    if (spoilt.certain) entry.certain++;
+    this.#byId.set(id, entry);
   }
 
   /** Notes an error. @returns what is wrong with the error itself, or null */
@@ -69,10 +69,9 @@ export class RefusalBook {
    */
   settle(): string[] {
     const faults: string[] = [];
-    for (const { name, shown, certain, errors } of this.#byId.values()) {
-      if (errors > 1) faults.push(`${errors} errors for one event (${name}): ${shown}`);
-      if (errors === 0 && certain)
-        faults.push(`no error for an event that can't be right (${name}): ${shown}`);
+    for (const { name, shown, uses, certain, errors } of this.#byId.values()) {
+      if (errors > uses) faults.push(`${errors} errors for ${uses} events (${name}): ${shown}`);
+      if (errors < certain) faults.push(`no error for an event that can't be right (${name}): ${shown}`);
     }
     if (this.#errorsWithoutId < this.#unreadableCertain || this.#errorsWithoutId > this.#unreadable) {
       faults.push(

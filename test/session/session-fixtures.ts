@@ -1,9 +1,10 @@
 /** What sessions in tests begin with. */
-import type { SessionConfig } from "../../gateway/session/domain.ts";
+import type { SessionConfig, TurnDetection } from "../../gateway/session/domain.ts";
 import type { SessionLimits } from "../../gateway/session/state.ts";
 
 export const sessionLimits: SessionLimits = {
   maxItems: 50,
+  maxItemChars: 100_000,
   maxResponses: 4,
   responsesPerMinute: 10_000,
   maxTurnMs: 60_000,
@@ -42,4 +43,10 @@ export function sessionConfig(detection: {
     maxOutputTokens: null,
     echoed: {},
   };
+}
+
+/** The same with another way to find a turn's end; null: by hand. */
+export function withDetection(turnDetection: TurnDetection | null): SessionConfig {
+  const config = sessionConfig({});
+  return { ...config, input: { ...config.input, turnDetection } };
 }

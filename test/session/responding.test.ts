@@ -1,0 +1,334 @@
+import { describe, expect, it } from "vitest";
+import type { Item, ResponseParams } from "../../gateway/session/domain.ts";
+import { effectsToResume } from "../../gateway/session/reducer.ts";
+import { Conversation } from "./conversation.ts";
+import { sessionConfig } from "./session-fixtures.ts";
+
+const head = ["outputItemAdded", "itemAdded", "partAdded", "transcriptDelta"];
+const tail = ["audioDone", "transcriptDone", "partDone", "itemDone", "outputItemDone", "responseDone"];
+const ask = { type: "createResponse", params: { outOfBand: false } } as const;
+
+function textOf(item: Item | undefined): string {
+  const part = item?.type === "message" ? item.parts[0] : undefined;
+  if (!part) return "";
+  return "text" in part ? part.text : (part.transcript ?? "");
+}
+
+function asked(params: Partial<ResponseParams> = {}): Conversation {
+  const talk = new Conversation();
+  talk.command({ type: "createResponse", params: { outOfBand: false, ...params } });
+  return talk;
+}
+
+describe("a response", () => {
+  it("says its events in the vendor's order and ends after its last audio", () => {
+    const talk = asked();
+    expect(talk.piece("Hello. ").said).toEqual(head);
+    expect(talk.piece("How are you?", { fromMs: 1_000 }).said).toEqual(["transcriptDelta"]);
+    const { responseId } = talk;
+    const ended = { outcome: "completed", reason: null, error: null, usage: {}, attempts: [] } as const;
+    expect(talk.step({ type: "replyEnded", responseId, ...ended, attempts: [] }).said).toEqual([]);
+    expect(talk.step({ type: "drained", responseId }).said).toEqual(tail);
+    expect(textOf(talk.of("responseDone")[0]?.response.output[0])).toBe("Hello. How are you?");
+  });
+
+  it("in text says text events", () => {
+    const talk = asked({ outputModality: "text" });
+    const { responseId } = talk;
+    const step = talk.step({ type: "replyText", responseId, delta: "Hi." });
+    expect(step.said).toEqual(["outputItemAdded", "itemAdded", "partAdded", "textDelta"]);
+    expect(talk.endReply().said).toEqual([
+      "textDone",
+      "partDone",
+      "itemDone",
+      "outputItemDone",
+      "responseDone",
+    ]);
+  });
+
+  it.each([
+    ["incomplete", { status: "incomplete", reason: "max_output_tokens" }],
+    ["failed", { status: "failed", error: { code: "provider_unavailable", message: "gone" } }],
+  ] as const)("that ends %s says so, its item is incomplete", (outcome, view) => {
+    const talk = asked();
+    talk.piece("Half a");
+    talk.endReply(outcome);
+    expect(talk.of("responseDone")[0]?.response).toMatchObject(view);
+    expect(talk.of("outputItemDone")[0]?.item).toMatchObject({ status: "incomplete" });
+  });
+
+  it("takes no second one beside it, and says which one it is", () => {
+    const talk = asked();
+    const { responseId } = talk;
+    const [error] = talk.command(ask, "mine").outputs;
+    expect(error).toMatchObject({ code: "conversation_already_has_active_response", clientEventId: "mine" });
+    expect(error).toMatchObject({ message: expect.stringContaining(responseId) });
+  });
+
+  it("is refused beyond the limits of its number and its rate", () => {
+    const talk = new Conversation(sessionConfig({}), { responsesPerMinute: 6, maxResponses: 4 });
+    const aside = { type: "createResponse", params: { outOfBand: true } } as const;
+    for (let n = 0; n < 4; n++) talk.command(aside);
+    expect(talk.command(aside).outputs).toMatchObject([{ code: "too_many_responses" }]);
+    for (let n = 0; n < 2; n++) {
+      talk.endReply();
+      talk.command(aside);
+    }
+    talk.endReply();
+    expect(talk.command(aside).outputs).toMatchObject([{ code: "rate_limit_exceeded" }]);
+    talk.atMs += 10_000;
+    expect(talk.command(aside).said).toEqual(["responseCreated"]);
+  });
+
+  it("out of band keeps its items to itself and its own context", () => {
+    const talk = new Conversation();
+    const input: ResponseParams["input"] = [
+      { type: "message", role: "user", parts: [{ type: "input_text", text: "Sum it up." }] },
+    ];
+    talk.command({ type: "createResponse", params: { outOfBand: true, outputModality: "text", input } });
+    expect(talk.effectsOf("startReply")[0]?.request.messages).toEqual([{ role: "user", text: "Sum it up." }]);
+    const { responseId } = talk;
+    talk.step({ type: "replyText", responseId, delta: "Short." });
+    expect(talk.command(ask).said).toEqual(["responseCreated"]);
+    talk.toolCall();
+    talk.endReply();
+    expect(talk.of("itemAdded")).toEqual([]);
+    expect(talk.of("itemDone")).toEqual([]);
+    expect(talk.state.items).toEqual([]);
+  });
+
+  it("refers to items that exist, or is refused", () => {
+    const talk = new Conversation();
+    const params = { outOfBand: true, input: [{ type: "reference" as const, id: "item_gone" }] };
+    expect(talk.command({ type: "createResponse", params }).outputs).toMatchObject([
+      { code: "item_retrieve_invalid_item_id", param: "response.input" },
+    ]);
+  });
+
+  it("is started again from a saved session with the words that were said", () => {
+    const talk = asked();
+    talk.piece("Hello. ");
+    const saved = JSON.parse(JSON.stringify(talk.state)) as typeof talk.state;
+    expect(effectsToResume(saved)).toContainEqual(
+      expect.objectContaining({
+        type: "startReply",
+        request: expect.objectContaining({ spokenPrefix: "Hello. " }),
+      }),
+    );
+  });
+});
+
+describe("a saved session in whose middle somebody spoke", () => {
+  it("listens on, and still waits for the words that decide", () => {
+    const talk = new Conversation();
+    talk.begin();
+    talk.onset(5_000);
+    talk.pause(5_300);
+    talk.alarm("turn:end");
+    const types = effectsToResume(talk.state).map(({ type }) => type);
+    expect(types.slice(0, 4)).toEqual(["configureAudio", "openUtterance", "markPause", "endUtterance"]);
+  });
+});
+
+describe("a function call", () => {
+  it("goes out at once, whole, beside the speech", () => {
+    const talk = asked();
+    talk.piece("Let me look.");
+    expect(talk.toolCall().said).toEqual([
+      "outputItemAdded",
+      "itemAdded",
+      "functionArgumentsDelta",
+      "functionArgumentsDone",
+      "itemDone",
+      "outputItemDone",
+    ]);
+    talk.endReply();
+    const output = talk.of("responseDone")[0]?.response.output;
+    expect(output?.map(({ type }) => type)).toEqual(["message", "function_call"]);
+    expect(talk.of("functionArgumentsDone")[0]).toMatchObject({
+      outputIndex: 1,
+      name: "look",
+      callId: "call_1",
+    });
+  });
+
+  it("keeps the turn's line of time: the client's work is the client's", () => {
+    const talk = new Conversation();
+    talk.speak(1_000, 2_000);
+    talk.transcribed("How is the weather?");
+    talk.toolCall();
+    talk.endReply();
+    talk.atMs += 700;
+    const item = { type: "function_call_output", callId: "call_1", output: "sunny" } as const;
+    talk.command({ type: "createItem", item, previousItemId: null });
+    talk.command(ask);
+    const request = talk.effectsOf("startReply").at(-1)?.request;
+    expect(request?.ledger.kind).toBe("voice");
+    expect(request?.ledger.entries.at(-1)).toMatchObject({ span: "tool", durationMs: 700 });
+    expect(request?.messages.map(({ role }) => role)).toEqual(["user", "toolCall", "toolOutput"]);
+    expect(talk.state.toolLedger).toBeNull();
+  });
+
+  it("that was interrupted leaves no line of time to a later turn", () => {
+    const talk = new Conversation();
+    talk.speak(1_000, 2_000);
+    talk.transcribed("How is the weather?");
+    talk.toolCall();
+    talk.endReply();
+    talk.onset(4_000);
+    expect(talk.state.toolLedger).toBeNull();
+  });
+});
+
+describe("cancelling", () => {
+  it("ends the response, and its words end where the sending did", () => {
+    const talk = asked();
+    talk.piece("One two three four.", { durationMs: 4_000, sentMs: 2_000 });
+    const step = talk.command({ type: "cancelResponse", responseId: null });
+    expect(step.effects[0]).toMatchObject({ type: "cancelReply" });
+    expect(step.effects.map(({ type }) => type)).not.toContain("flushPlayback");
+    expect(step.said).toEqual(tail);
+    expect(talk.of("responseDone")[0]?.response).toMatchObject({
+      status: "cancelled",
+      reason: "client_cancelled",
+    });
+    expect(textOf(talk.state.items[0]?.item)).toBe("One two");
+  });
+
+  it("keeps all words of a reply that was sent as a whole", () => {
+    const talk = asked();
+    talk.piece("One two. ", { durationMs: 1_000.0625 });
+    talk.command({ type: "cancelResponse", responseId: null });
+    expect(textOf(talk.state.items[0]?.item)).toBe("One two. ");
+  });
+
+  it("of nothing is refused in the words that clients know", () => {
+    const talk = new Conversation();
+    expect(talk.command({ type: "cancelResponse", responseId: null }).outputs).toMatchObject([
+      { code: "response_cancel_not_active", message: expect.stringMatching(/^Cancellation failed/) },
+    ]);
+  });
+
+  it("is for good: what still comes of the response is not heard of", () => {
+    const talk = asked();
+    talk.piece("One.");
+    const { responseId } = talk;
+    talk.command({ type: "cancelResponse", responseId });
+    const late = [
+      talk.step({ type: "replyText", responseId, delta: "x" }),
+      talk.step({ type: "toolCall", responseId, callId: "c", name: "n", arguments: "{}" }),
+      talk.step({ type: "drained", responseId }),
+    ];
+    expect(late.flatMap(({ effects }) => effects)).toEqual([]);
+  });
+
+  it("by clearing the output stops the sound, too", () => {
+    const talk = asked();
+    talk.piece("One two three four.", { durationMs: 4_000, sentMs: 2_000, heardMs: 1_100 });
+    const step = talk.command({ type: "clearOutput" });
+    expect(step.effects.map(({ type }) => type)).toContain("flushPlayback");
+    expect(step.said).toEqual(["outputCleared", ...tail]);
+    expect(textOf(talk.state.items[0]?.item)).toBe("One");
+  });
+});
+
+describe("truncation", () => {
+  const spoken = (): { talk: Conversation; itemId: string } => {
+    const talk = asked();
+    talk.piece("One two three four.", { durationMs: 4_000, sentMs: 2_000, heardMs: 500 });
+    return { talk, itemId: talk.playback?.itemId ?? "" };
+  };
+  const cut = (itemId: string, audioEndMs: number) =>
+    ({ type: "truncateItem", itemId, contentIndex: 0, audioEndMs }) as const;
+
+  it("of an item in progress ends it there", () => {
+    const { talk, itemId } = spoken();
+    const step = talk.command(cut(itemId, 1_100));
+    expect(step.said).toEqual(["itemTruncated", ...tail]);
+    expect(step.effects.slice(0, 2)).toMatchObject([{ type: "cancelReply" }, { type: "flushPlayback" }]);
+    expect(talk.of("responseDone")[0]?.response.status).toBe("cancelled");
+    expect(textOf(talk.state.items[0]?.item)).toBe("One");
+  });
+
+  it("a millisecond beyond the audio is clamped, more is refused", () => {
+    const { talk, itemId } = spoken();
+    expect(talk.command(cut(itemId, 2_002)).outputs).toMatchObject([
+      { code: "item_truncate_invalid_audio_end_ms", param: "audio_end_ms" },
+    ]);
+    expect(talk.command(cut(itemId, 2_001)).outputs[0]).toMatchObject({
+      type: "itemTruncated",
+      audioEndMs: 2_000,
+    });
+  });
+
+  it("after an interruption is the truth, also beyond what was thought to be heard", () => {
+    const { talk, itemId } = spoken();
+    talk.onset(5_000);
+    talk.words("wait please");
+    expect(textOf(talk.state.items[0]?.item)).toBe("");
+    talk.playback = { ...talk.playback!, unheard: false };
+    expect(talk.command(cut(itemId, 1_900)).said).toEqual(["itemTruncated"]);
+    expect(textOf(talk.state.items[0]?.item)).toBe("One two");
+  });
+
+  it("of an item that newer ones follow knows how much of it was sent", () => {
+    const { talk, itemId } = spoken();
+    talk.endReply();
+    talk.playback = null;
+    expect(talk.command(cut(itemId, 2_000)).said).toEqual(["itemTruncated"]);
+  });
+
+  it("is refused for what has no reply audio", () => {
+    const talk = asked({ outputModality: "text" });
+    talk.step({ type: "replyText", responseId: talk.responseId, delta: "Text." });
+    talk.endReply();
+    const itemId = talk.state.items[0]?.item.id ?? "";
+    expect(talk.command(cut(itemId, 0)).outputs).toMatchObject([{ code: "item_truncate_invalid_item_id" }]);
+    expect(talk.command(cut("item_none", 0)).outputs).toMatchObject([
+      { code: "item_truncate_invalid_item_id" },
+    ]);
+  });
+});
+
+describe("deleting an item in progress", () => {
+  it("ends its response first", () => {
+    const talk = asked();
+    talk.piece("One.");
+    const itemId = talk.playback?.itemId ?? "";
+    expect(talk.command({ type: "deleteItem", itemId }).said).toEqual([...tail, "itemDeleted"]);
+    expect(talk.state).toMatchObject({ items: [], responses: [] });
+  });
+
+  it("whose words are still to come lets the turn go on", () => {
+    const talk = new Conversation();
+    talk.speak(1_000, 2_000);
+    talk.command({ type: "deleteItem", itemId: talk.spokenId });
+    expect(talk.transcribed("Hello.").said).toEqual(["responseCreated"]);
+    expect(talk.state.input.pending).toEqual([]);
+  });
+});
+
+describe("a reply that waits behind another's sound", () => {
+  it("counts as unheard when the caller interrupts", () => {
+    const talk = new Conversation();
+    talk.begin("First reply.");
+    talk.endReply();
+    const playing = talk.playback!;
+    talk.command(ask);
+    talk.piece("Second reply.");
+    const queued = { ...talk.playback!, heardMs: 0 };
+    talk.playback = { ...playing, heardMs: 4_000, sentMs: 4_000, others: [queued] };
+    talk.onset(9_000);
+    talk.words("no stop");
+    expect(talk.state.items.map(({ item }) => textOf(item))).toEqual(["What is it?", "First reply.", ""]);
+    talk.pause(9_500);
+    talk.alarm("turn:end");
+    talk.transcribed("No, stop.");
+    expect(
+      talk
+        .effectsOf("startReply")
+        .at(-1)
+        ?.request.messages.map((message) => "text" in message && message.text),
+    ).toEqual(["What is it?", "First reply.", "No, stop."]);
+  });
+});
