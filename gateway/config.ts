@@ -1,7 +1,7 @@
 /** Reads the settings (`config-table.ts`) from an environment, and writes `.env.example` from the same table. */
 import { z } from "zod";
+import type { ApiKey } from "./config-door.ts";
 import type { Setting } from "./config-kinds.ts";
-import type { ApiKey } from "./config-table.ts";
 import { settings } from "./config-table.ts";
 import { GatewayError } from "./errors.ts";
 import { isLoopbackHost } from "./loopback.ts";
