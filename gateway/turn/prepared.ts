@@ -1,7 +1,7 @@
 /** What the gateway says when it has nothing better: plain sentences, their audio rendered at the start. */
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import type { Clock } from "../clock.ts";
 import type { TtsProvider } from "../providers/provider.ts";
-import { resample } from "./resample.ts";
 
 /** A rendered sentence longer than this is not kept. */
 export const preparedAudioMaxMs = 10_000;
@@ -51,7 +51,7 @@ export function createPreparedSentences(
       if (pcm === undefined) {
         const rendered = kept.get(`${known(code)}:${renderedRateHz}`);
         if (rendered === undefined) return null;
-        pcm = resample(rendered, renderedRateHz, sampleRateHz);
+        pcm = resampleWhole(rendered, renderedRateHz, sampleRateHz);
         kept.set(key, pcm);
       }
       return pcm.slice();

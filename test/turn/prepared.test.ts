@@ -5,7 +5,7 @@ import {
   preparedAudioMaxMs,
   preparedSentences,
 } from "../../gateway/turn/prepared.ts";
-import { resample } from "../../gateway/turn/resample.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import { createFakeProvider, sound } from "../resilience/fake-providers.ts";
 import { createFakeClock } from "./fake-clock.ts";
 
@@ -66,10 +66,10 @@ describe("prepared sentences", () => {
 
 describe("resample", () => {
   it.each([8000, 16000])("keeps what %i Hz can hold and drops what it can't", (rate) => {
-    const low = resample(tone(1000, 24_000, 24_000), 24_000, rate);
+    const low = resampleWhole(tone(1000, 24_000, 24_000), 24_000, rate);
     expect(low).toHaveLength(rate);
     expect(rms(low)).toBeCloseTo(rms(tone(1000, rate, rate)), -2);
-    const high = resample(tone(rate / 2 + 1500, 24_000, 24_000), 24_000, rate);
+    const high = resampleWhole(tone(rate / 2 + 1500, 24_000, 24_000), 24_000, rate);
     expect(rms(high)).toBeLessThan(150);
   });
 });

@@ -114,3 +114,15 @@ export function createResampler(fromRateHz: number, toRateHz: number): Resampler
     },
   };
 }
+
+/** Changes the rate of a whole recording; the same rate gives the same samples. */
+export function resampleWhole(pcm: Int16Array, fromHz: number, toHz: number): Int16Array {
+  if (fromHz === toHz) return pcm;
+  const resampler = createResampler(fromHz, toHz);
+  const certain = resampler.push(pcm);
+  const rest = resampler.flush();
+  const whole = new Int16Array(certain.length + rest.length);
+  whole.set(certain);
+  whole.set(rest, certain.length);
+  return whole;
+}
