@@ -6,6 +6,7 @@ import { blocksPerChunk, chunkSamples, Intake } from "./intake.ts";
 import { type AudioMemory, type field, fieldIndex, ringBytes } from "./layout.ts";
 import type { FrontEndEvent, FrontEndSettings } from "./messages.ts";
 import { type BlockPool, SampleChain } from "./sample-chain.ts";
+import { SilenceWatch } from "./silence.ts";
 import { contextSamples, inputSamples, stateSize } from "./silero.ts";
 import { SpeechDetector, windowSamples } from "./speech-detector.ts";
 import { TakenTimes } from "./taken-times.ts";
@@ -53,6 +54,7 @@ export class FrontEnd {
   private idleTicks = 0;
   private readonly takenTimes = new TakenTimes();
   private speechRatio = 0;
+  private readonly silence = new SilenceWatch();
   private levelSum = 0;
   private levelFrames = 0;
   private hasPublished = 0;
@@ -230,6 +232,14 @@ export class FrontEnd {
       if (gated !== null) return until <= gated;
     }
     return until <= this.intake.finalSample;
+  }
+
+  /**
+   * Whether the window that `hasWindow` promised needs no inference: nobody speaks, and it is as silent as all before
+   * it for half a second. Asked once a window. What Silero remembers is that silence, so it stays true.
+   */
+  takeSilence(): boolean {
+    return this.silence.take(this.memory.pool, this.chain.place(this.nextWindow)) && !this.detector.isHearing;
   }
 
   /** Writes the window that `hasWindow` promised. */

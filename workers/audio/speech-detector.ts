@@ -73,6 +73,11 @@ export class SpeechDetector {
     }
   }
 
+  /** Speech goes on, or may be beginning. */
+  get isHearing(): boolean {
+    return this.phase === speakingPhase || this.run > 0;
+  }
+
   /**
    * Takes a window's probability.
    *

@@ -106,10 +106,16 @@ class AudioThread {
   private async decideWindows(): Promise<void> {
     for (let round = 0; round < this.options.maxWindowsPerTick; round++) {
       let windows = 0;
+      let decided = 0;
       for (let at = 0; at < this.channels.length; ) {
         for (; at < this.channels.length && this.batch.length < maxBatch; at++) {
           const channel = this.channels[at]!;
           if (!channel.hasWindow) continue;
+          decided += 1;
+          if (channel.takeSilence()) {
+            channel.decide(0, this.nowMs());
+            continue;
+          }
           channel.fillWindow(this.silero.add(channel.state));
           this.batch.push(channel);
         }
@@ -121,7 +127,7 @@ class AudioThread {
           this.batch[i]!.decide(this.silero.ratios[i]!, decidedAtMs);
         this.batch.length = 0;
       }
-      if (windows === 0) return;
+      if (decided === 0) return;
       Atomics.add(this.memory.control, header.windows, windows);
     }
   }
