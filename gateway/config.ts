@@ -23,11 +23,11 @@ export type Config = {
 export const latencyBudgetMs = Object.freeze({
   ingress: 5,
   gate: 20,
-  vad: 50,
+  vad: 60,
   retrieve: 40,
   sentence: 5,
   egress: 30,
-  overhead: 50,
+  overhead: 40,
 });
 
 function checkTogether(config: Config): string[] {
