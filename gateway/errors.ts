@@ -72,12 +72,10 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   item_truncate_invalid_audio_end_ms: refuse(
     "Error truncating item: audio_end_ms is past the end of the item's audio.",
   ),
-  output_audio_buffer_clear_empty: refuse("Clearing failed: no reply audio is playing."),
   conversation_full: refuse(
     "The conversation holds as many items as this gateway keeps. Delete some, or begin a new session.",
   ),
   knowledge_full: refuse("The knowledge store is full. Remove a document before you add one.", 409),
-  cannot_update_voice: refuse("Cannot update a conversation's voice if assistant audio is present."),
 
   too_many_responses: {
     ...refuse("Too many responses are in progress in this session. Wait until one is done.", 429),

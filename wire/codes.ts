@@ -23,10 +23,8 @@ export const errorCodes = [
   "item_truncate_invalid_item_id",
   "item_truncate_invalid_content_index",
   "item_truncate_invalid_audio_end_ms",
-  "output_audio_buffer_clear_empty",
   "conversation_full",
   "knowledge_full",
-  "cannot_update_voice",
   "too_many_responses",
   "rate_limit_exceeded",
   // Providers and engines
