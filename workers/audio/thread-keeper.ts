@@ -100,14 +100,11 @@ export class ThreadKeeper {
     const { worker } = this;
     if (worker === null) return;
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    if (this.wasUp) {
-      this.post({ type: "stop" });
-      const patience = setTimeout(() => void worker.terminate(), this.options.hangMs);
-      await exited;
-      clearTimeout(patience);
-    } else {
-      await worker.terminate();
-    }
+    // Also while it is still loading: a thread that is ended inside native code takes the process along.
+    this.post({ type: "stop" });
+    const patience = setTimeout(() => void worker.terminate(), this.options.hangMs);
+    await exited;
+    clearTimeout(patience);
   }
 
   private handle(message: FromThread): void {
