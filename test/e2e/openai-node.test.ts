@@ -6,7 +6,7 @@ import type { RealtimeServerEvent } from "openai/resources/realtime/realtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bytesOf, samplesOf } from "../../loadtest/callers/samples.ts";
 import { type Certificate, makeCertificate } from "../support/certificate.ts";
-import { type RunningGateway, startGateway } from "../support/gateway.ts";
+import { type RunningGateway, scriptedEngines, startGateway } from "../support/gateway.ts";
 import { sayRecording } from "../support/speech.ts";
 import { normaliseWords } from "../support/word-errors.ts";
 import { expectSays, speakLive } from "./ear.ts";
@@ -216,6 +216,52 @@ describe("the stock openai client over TLS", () => {
       call.client.close();
     } finally {
       tls.setDefaultCACertificates(before);
+    }
+  });
+
+  test("calls a function with what the AI asked, and hears the answer made of its output", async () => {
+    const rules = [
+      { match: "weather", toolCall: { name: "get_weather", arguments: '{"city":"Berlin"}' } },
+      { match: "sunny", reply: "It is sunny in Berlin." },
+    ];
+    const env = { ...scriptedEngines, PARLEY_API_KEYS: `alice:${apiKey}` };
+    const scripted = await startGateway({ tls: certificate, env, script: { rules } });
+    try {
+      const openai = new OpenAI({ apiKey, baseURL: `https://localhost:${scripted.port}/v1` });
+      const options = { ca: certificate.cert };
+      const call = new Call(new OpenAIRealtimeWS({ model: "parley", options }, openai));
+      await call.until("session.created", 1);
+      call.client.send({
+        type: "session.update",
+        session: {
+          type: "realtime",
+          tools: [{ type: "function", name: "get_weather", parameters: { type: "object" } }],
+        },
+      });
+      call.client.send({
+        type: "conversation.item.create",
+        item: {
+          type: "message",
+          role: "user",
+          content: [{ type: "input_text", text: "How is the weather?" }],
+        },
+      });
+      call.client.send({ type: "response.create" });
+      const asked = await call.until("response.function_call_arguments.done", 1);
+      expect(asked).toMatchObject({ name: "get_weather", arguments: '{"city":"Berlin"}' });
+      await call.until("response.done", 1);
+      call.client.send({
+        type: "conversation.item.create",
+        item: { type: "function_call_output", call_id: asked.call_id, output: "sunny" },
+      });
+      call.client.send({ type: "response.create" });
+      const answer = await call.until("response.done", 2);
+      expect(call.said(answer.response.id ?? "")).toBe("It is sunny in Berlin.");
+      expect(call.all("response.output_audio.delta").length).toBeGreaterThan(0);
+      expect(call.errors).toEqual([]);
+      call.client.close();
+    } finally {
+      await scripted.stop();
     }
   });
 
