@@ -15,6 +15,12 @@ export interface Extensions {
   duck: boolean;
   /** `?debug=1`: a report after each turn. */
   debug: boolean;
+  /** `?words=1`: when each word of a spoken reply sounds. */
+  words: boolean;
+  /** `?level=1`: ten times a second, what the gate hears and what it lets through. */
+  level: boolean;
+  /** `?aec=none`: the client has no echo cancellation, so the gateway expects its own voice back. */
+  echoGuard: boolean;
 }
 
 /** A client of the plain protocol. */
@@ -23,6 +29,9 @@ export const noExtensions: Readonly<Extensions> = {
   resume: false,
   duck: false,
   debug: false,
+  words: false,
+  level: false,
+  echoGuard: false,
 };
 
 /** Reads what a connection's query asks for; what it doesn't know or can't read counts as not asked for. */
@@ -33,6 +42,9 @@ export function readExtensions(query: URLSearchParams): Extensions {
     resume: resume !== null && resume !== "" && resume !== "0",
     duck: query.get("duck") === "1",
     debug: query.get("debug") === "1",
+    words: query.get("words") === "1",
+    level: query.get("level") === "1",
+    echoGuard: query.get("aec") === "none",
   };
 }
 
@@ -72,6 +84,32 @@ export interface TurnEvent {
   totals: { turn_ms: number; infra_ms: number; vendor_ms: number; client_ms: number; speaker_ms: number };
   /** Every provider that was tried, in order. */
   providers: { stage: string; provider: string; outcome: string }[];
+}
+
+/** When words of a spoken reply sound, in media time of their item; a sentence's words come at the latest when its audio does. */
+export interface WordsEvent {
+  type: "parley.words";
+  event_id: string;
+  response_id: string;
+  item_id: string;
+  content_index: number;
+  words: { text: string; start_ms: number }[];
+}
+
+/** The microphone's signal as the gateway hears it, about ten times a second while audio comes. dBFS, rounded to 0.1. */
+export interface LevelEvent {
+  type: "parley.level";
+  event_id: string;
+  /** End of the stretch, on the clock of samples received (16 kHz). */
+  sample: number;
+  raw_db: number;
+  gated_db: number;
+  noise_db: number;
+  /** Probability of speech. */
+  speech_ratio: number;
+  /** 16 bands of the mel scale from 60 Hz to 8 kHz, before and after the gate; absent while the gate rests. */
+  raw_bands_db?: number[];
+  gated_bands_db?: number[];
 }
 
 export interface TurnSpan {
@@ -117,6 +155,8 @@ export type ExtensionServerEvent =
   | DuckEvent
   | UnduckEvent
   | TurnEvent
+  | WordsEvent
+  | LevelEvent
   | ResumedEvent
   | InputAckEvent
   | GoawayEvent;
@@ -127,4 +167,5 @@ export const transientEventTypes: ReadonlySet<string> = new Set([
   "parley.input_ack",
   "parley.duck",
   "parley.unduck",
+  "parley.level",
 ]);

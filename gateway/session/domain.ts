@@ -219,6 +219,25 @@ export type Output =
   /** Extensions: the adapter drops them for clients that did not ask. */
   | { type: "duck" }
   | { type: "unduck" }
+  /** When words of the reply sound, in media time of their item. */
+  | {
+      type: "replyWords";
+      responseId: string;
+      itemId: string;
+      contentIndex: number;
+      words: readonly { text: string; fromMs: number }[];
+    }
+  /** The microphone as the gateway hears it, in dBFS; `sample` is the end of the stretch. */
+  | {
+      type: "level";
+      sample: number;
+      rawDb: number;
+      gatedDb: number;
+      noiseDb: number;
+      speechRatio: number;
+      rawBandsDb?: number[];
+      gatedBandsDb?: number[];
+    }
   | {
       type: "turnReport";
       responseId: string;

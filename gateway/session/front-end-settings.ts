@@ -7,7 +7,14 @@ export interface ListeningSettings {
   /** Signal that the voice detector and the recogniser take. */
   vadInput: "raw" | "gated";
   sttInput: "raw" | "gated";
+  /** Levels are reported to the client. */
+  levels?: boolean;
+  /** The client has no echo cancellation. */
+  echoGuard?: boolean;
 }
+
+/** Between two `level` reports. */
+const levelIntervalMs = 96;
 
 /** The bus's name for a wire format. */
 export function inputFormat(format: AudioFormat): InputFormat {
@@ -29,6 +36,7 @@ export function frontEndSettings(config: SessionConfig, listening: ListeningSett
     vad: turnDetection ? { thresholdRatio: detectionThresholdRatio(turnDetection) } : null,
     vadInput: noiseReduction === null ? "raw" : listening.vadInput,
     keepGated: noiseReduction !== null && listening.sttInput === "gated",
-    levelIntervalMs: null,
+    levelIntervalMs: listening.levels === true ? levelIntervalMs : null,
+    echoGuard: listening.echoGuard === true,
   };
 }

@@ -72,6 +72,10 @@ export interface PlaybackSink {
   pieceKnown(responseId: string, piece: SpokenPiece & { durationMs: number }): void;
   /** Bytes in the client's format. */
   audio(responseId: string, itemId: string, bytes: Uint8Array, fromMs: number): void;
+  /** When words of the item sound, in its media time; they come with their piece, or as the voice tells them. */
+  words(responseId: string, itemId: string, words: { text: string; fromMs: number }[]): void;
+  /** What `audio` carried, and in how long it sounds if the client plays at once. */
+  sounding(pcm: Int16Array, rateHz: number, inMs: number): void;
   /** All of the response's audio was sent; once, and not after a cancel. */
   drained(responseId: string): void;
 }
@@ -128,8 +132,11 @@ export class Playback {
   }
 
   word(responseId: string, index: number, text: string, fromSample: number): void {
-    const piece = this.#stream(responseId)?.pieces.find((other) => other.index === index);
-    piece?.words.push({ text, fromSample });
+    const stream = this.#stream(responseId);
+    const piece = stream?.pieces.find((other) => other.index === index);
+    if (!stream || !piece) return;
+    piece.words.push({ text, fromSample });
+    if (piece.fromMs !== null) this.#tellWords(stream, piece, piece.words.slice(-1));
   }
 
   samples(responseId: string, index: number, pcm: Int16Array): void {
@@ -294,9 +301,20 @@ export class Playback {
     }
     stream.itemId = itemId;
     piece.fromMs = fromMs;
+    this.#tellWords(stream, piece, piece.words);
     if (piece.whole) this.#tell(stream, piece);
     this.#wake(`${stream.responseId}:${piece.index}`);
     return true;
+  }
+
+  #tellWords(stream: Stream, piece: Piece, words: Piece["words"]): void {
+    if (stream.itemId === null || words.length === 0) return;
+    const pieceFromMs = piece.fromMs ?? 0;
+    const placed = words.map((word) => {
+      const { text, fromMs } = placeWord(word, piece, stream.rateHz);
+      return { text, fromMs: pieceFromMs + fromMs };
+    });
+    this.#sink.words(stream.responseId, stream.itemId, placed);
   }
 
   /** Says how long a piece is once its audio is whole. */
@@ -340,6 +358,7 @@ export class Playback {
     track.sentMs = (stream.sentSamples * 1_000) / rateHz;
     this.#endsAtMs = Math.max(this.#endsAtMs, track.startedAtMs + track.sentMs);
     this.#sink.audio(responseId, itemId, encodeSamples(pcm, stream.format), fromMs);
+    this.#sink.sounding(pcm, rateHz, track.startedAtMs + fromMs - atMs);
   }
 
   #stream(responseId: string): Stream | undefined {

@@ -11,6 +11,7 @@ import { advance, closeLedger, type Ledger } from "../turn/ledger.ts";
 import type { ReplyRequest, ReplyRunner } from "../turn/reply.ts";
 import type { Transcriber } from "../turn/transcription.ts";
 import type { AudioFormat, Command, Output, ReplyAudio } from "./domain.ts";
+import { EchoReference } from "./echo-reference.ts";
 import type { Effect, Now, SessionEvent } from "./events.ts";
 import { frontEndSettings, type ListeningSettings } from "./front-end-settings.ts";
 import { Listener } from "./listener.ts";
@@ -53,6 +54,7 @@ export class Session {
   readonly #deps: SessionDependencies;
   readonly #playback: Playback;
   readonly #listener: Listener;
+  readonly #echo: EchoReference | null;
   readonly #replies = new Map<string, AbortController>();
   /** Lines of time that wait for their first byte to be sent. */
   readonly #opening = new Map<string, Ledger>();
@@ -65,6 +67,7 @@ export class Session {
     this.#channel = channel;
     this.#port = port;
     this.#deps = deps;
+    this.#echo = deps.listening.echoGuard === true ? new EchoReference(channel) : null;
     this.#playback = new Playback({
       clock: deps.clock,
       limits: deps.playbackLimits,
@@ -221,7 +224,8 @@ export class Session {
       case "cancelReply":
         return this.#cancelReply(effect.responseId);
       case "flushPlayback":
-        return this.#playback.flush();
+        this.#playback.flush();
+        return this.#echo?.flushed();
       case "acknowledge":
         return this.#playback.acknowledge(effect.itemId, effect.playedMs);
       case "alarm":
@@ -251,6 +255,7 @@ export class Session {
           this.dispatch({ type: event.type, sample: event.sample });
           break;
         case "level":
+          this.#guard("level", () => this.#port.send(event));
           break;
       }
     }
@@ -354,6 +359,11 @@ export class Session {
         this.#guard("sendAudio", () => this.#port.sendAudio(audio));
         this.#firstByteSent(responseId);
       },
+      words: (responseId: string, itemId: string, words: { text: string; fromMs: number }[]) => {
+        const output = { type: "replyWords", responseId, itemId, contentIndex: 0, words } as const;
+        this.#guard("replyWords", () => this.#port.send(output));
+      },
+      sounding: (pcm: Int16Array, rateHz: number, inMs: number) => this.#echo?.sent(pcm, rateHz, inMs),
       drained: (responseId: string) => {
         this.#opening.delete(responseId);
         this.dispatch({ type: "drained", responseId });

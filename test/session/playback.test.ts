@@ -16,6 +16,8 @@ class Stage {
   readonly sent: { responseId: string; itemId: string; fromMs: number; ms: number; bytes: Uint8Array }[] = [];
   readonly told: string[] = [];
   readonly known: (SpokenPiece & { durationMs: number })[] = [];
+  readonly words: { itemId: string; text: string; fromMs: number }[] = [];
+  readonly sounding: { ms: number; inMs: number }[] = [];
   readonly gone = new Set<string>();
   readonly playback: Playback;
   readonly #ticker = new PlaybackTicker(this.clock);
@@ -40,6 +42,8 @@ class Stage {
             ms: bytes.length / (this.#bytesPerMs.get(responseId) ?? 1),
           });
         },
+        words: (_responseId, itemId, words) => this.words.push(...words.map((word) => ({ itemId, ...word }))),
+        sounding: (pcm, rateHz, inMs) => this.sounding.push({ ms: (pcm.length * 1000) / rateHz, inMs }),
         drained: (responseId) => this.told.push(`drained ${responseId}`),
       },
     });
@@ -152,6 +156,29 @@ describe("reply audio", () => {
         ],
       },
     ]);
+  });
+
+  it("says when words sound: at once with their piece, later ones as the voice tells them", async () => {
+    stage = new Stage();
+    stage.open("a");
+    stage.say("a", 0, 300);
+    stage.playback.piece("a", 1, "one two");
+    stage.playback.word("a", 1, "one", 0);
+    expect(stage.words).toEqual([]);
+    stage.sound("a", 1, 200);
+    expect(stage.words).toEqual([{ itemId: "item_a", text: "one", fromMs: 300 }]);
+    stage.playback.word("a", 1, "two", 100 * samplesPerMs);
+    expect(stage.words.at(-1)).toEqual({ itemId: "item_a", text: "two", fromMs: 400 });
+  });
+
+  it("says in how long what it sends will sound", async () => {
+    stage = new Stage();
+    stage.open("a");
+    stage.say("a", 0, 300);
+    expect(stage.sounding).toEqual([0, 100, 200].map((inMs) => ({ ms: 100, inMs })));
+    await stage.clock.advance(150);
+    stage.say("a", 1, 100);
+    expect(stage.sounding.at(-1)).toEqual({ ms: 100, inMs: 150 });
   });
 
   it("of two responses goes out one after the other, however it comes in", async () => {

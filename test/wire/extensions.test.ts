@@ -11,6 +11,10 @@ describe("readExtensions", () => {
     ["resume=", {}],
     ["resume=0", {}],
     ["duck=1&debug=1", { duck: true, debug: true }],
+    ["words=1&level=1", { words: true, level: true }],
+    ["words=yes&level=", {}],
+    ["aec=none", { echoGuard: true }],
+    ["aec=client", {}],
   ])("reads '%s'", (query, asked) => {
     expect(readExtensions(new URLSearchParams(query))).toEqual({ ...noExtensions, ...asked });
   });

@@ -36,7 +36,14 @@ export interface FrontEndSettings {
   keepGated: boolean;
   /** `level` events every so many ms of audio; null: none. */
   levelIntervalMs: number | null;
+  /** Whether Silero rests where the sub-bands say that nobody can be speaking. Default true. */
+  preGate?: boolean;
+  /** Whether what is played (`reference`) is expected back in the input: a client without echo cancellation. Default false. */
+  echoGuard?: boolean;
 }
+
+/** Bands of a `level` event: equal steps on the mel scale, 60 Hz to 8 kHz. */
+export const levelBands = 16;
 
 /** Moments on the process-wide monotonic clock, for the ledger. */
 export interface Stamps {
@@ -56,8 +63,21 @@ export type FrontEndEvent =
   | ({ type: "resumed"; sample: number } & Stamps)
   /** Everything up to the alarm's sample was heard (VAD windows covering it are decided). */
   | ({ type: "alarm"; key: string; sample: number } & Stamps)
-  /** RMS in dBFS before and after the gate, noise floor, and speech probability. */
-  | { type: "level"; sample: number; rawDb: number; gatedDb: number; noiseDb: number; speechRatio: number };
+  /** RMS in dBFS before and after the gate, noise floor, and speech probability; the bands only where the gate runs. */
+  | {
+      type: "level";
+      sample: number;
+      rawDb: number;
+      gatedDb: number;
+      noiseDb: number;
+      speechRatio: number;
+      /** `levelBands` values each, dBFS, means over the interval. */
+      rawBandsDb?: number[];
+      gatedBandsDb?: number[];
+    };
+
+/** Length of one frame of `reference` (16 ms). */
+export const referenceFrameMs = 16;
 
 /**
  * One session's place on the bus, as the gateway sees it. All calls are cheap and synchronous.
@@ -88,6 +108,12 @@ export interface AudioChannel {
   resetSpeech(): void;
   /** Copy of samples [from, to); raw, or gated where the settings keep it. @throws RangeError if not kept or not yet there */
   read(fromSample: number, toSample: number, signal?: "raw" | "gated"): Int16Array;
+  /**
+   * Tells the echo guard what the client is going to play: RMS in dBFS of frames of 16 ms, the first of them sounding
+   * when the input sample `fromSample` is recorded (an echo comes later by what the room and the client's buffers add).
+   * What was said before about that time and after it is replaced. Costs nothing while `echoGuard` is off.
+   */
+  reference?(fromSample: number, framesDb: Float32Array): void;
   /** Lets go of everything before the sample (never backwards). */
   release(beforeSample: number): void;
   /** When the frame that holds the sample was read from the socket and stood in the bus; null if too long ago. */

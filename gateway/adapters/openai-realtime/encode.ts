@@ -87,7 +87,7 @@ export function encodeAudio(state: EncoderState, audio: ReplyAudio): EncodedAudi
 
 /** True for outputs that carry no number and are not replayed. */
 export function isTransient(output: Output): boolean {
-  return output.type === "duck" || output.type === "unduck";
+  return output.type === "duck" || output.type === "unduck" || output.type === "level";
 }
 
 /** The message with its number, for clients that asked for resume. A frame is numbered in place. */
@@ -144,6 +144,10 @@ function bodyOf(state: EncoderState, output: Output): ServerEventBody | null {
       return state.extensions.duck ? { type: "parley.unduck" } : null;
     case "turnReport":
       return state.extensions.debug ? turnReportBody(output) : null;
+    case "replyWords":
+      return state.extensions.words ? wordsBody(output) : null;
+    case "level":
+      return state.extensions.level ? levelBody(output) : null;
     case "speechStarted":
     case "speechStopped":
     case "inputCommitted":
@@ -322,6 +326,30 @@ function turnReportBody({ responseId, ledger, providers }: OutputOf<"turnReport"
       speaker_ms: tenths(totals.speakerMs),
     },
     providers: providers.map(({ stage, provider, outcome }) => ({ stage, provider, outcome })),
+  };
+}
+
+function wordsBody({ responseId, itemId, contentIndex, words }: OutputOf<"replyWords">): ServerEventBody {
+  return {
+    type: "parley.words",
+    response_id: responseId,
+    item_id: itemId,
+    content_index: contentIndex,
+    words: words.map(({ text, fromMs }) => ({ text, start_ms: wholeMs(fromMs) })),
+  };
+}
+
+function levelBody(output: OutputOf<"level">): ServerEventBody {
+  const { sample, rawBandsDb, gatedBandsDb } = output;
+  return {
+    type: "parley.level",
+    sample,
+    raw_db: tenths(output.rawDb),
+    gated_db: tenths(output.gatedDb),
+    noise_db: tenths(output.noiseDb),
+    speech_ratio: Math.round(output.speechRatio * 1000) / 1000,
+    ...(rawBandsDb && { raw_bands_db: rawBandsDb.map(tenths) }),
+    ...(gatedBandsDb && { gated_bands_db: gatedBandsDb.map(tenths) }),
   };
 }
 

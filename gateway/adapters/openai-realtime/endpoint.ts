@@ -93,15 +93,20 @@ function openConnection(
 ): SocketHandler {
   const { clock, bus, observe } = options;
   const config = configFor(options.sessionConfig, context);
-  const channel = bus.open(frontEndSettings(config, options.session.listening));
+  // Resume is not served yet: its events and numbers go to nobody.
+  const extensions = { ...readExtensions(context.url.searchParams), resume: false };
+  const listening = {
+    ...options.session.listening,
+    levels: extensions.level,
+    echoGuard: extensions.echoGuard,
+  };
+  const channel = bus.open(frontEndSettings(config, listening));
   if (!channel) {
     socket.close(closeCodes.tooManySessions, "too_many_sessions");
     return nothing;
   }
   const sessionId = `sess_${clock.randomId(15)}`;
   const { tenant, remoteAddress } = context;
-  // Resume is not served yet: its events and numbers go to nobody.
-  const extensions = { ...readExtensions(context.url.searchParams), resume: false };
   const expiresAtMs = clock.epochMs() + options.maxSessionMs;
   const outbox = new Outbox(socket, 0);
   const idPrefix = sessionId.slice(-12);
@@ -125,7 +130,7 @@ function openConnection(
         outbox.send(encoded.message);
       },
     },
-    options.session,
+    { ...options.session, listening },
   );
   const openedAtMs = clock.nowMs();
   const expiry = clock.timer(openedAtMs + options.maxSessionMs, () => {

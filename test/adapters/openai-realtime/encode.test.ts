@@ -226,7 +226,7 @@ describe("encode", () => {
   });
 
   it("sends extensions to clients that asked", () => {
-    const asked = start({ duck: true, debug: true, resume: true });
+    const asked = start({ duck: true, debug: true, words: true, level: true, resume: true });
     const [duck, unduck, turn] = extensionOutputs.map((output) => eventOf(output, asked));
     expect([duck?.type, unduck?.type]).toEqual(["parley.duck", "parley.unduck"]);
     expect(turn).toEqual({
@@ -251,8 +251,35 @@ describe("encode", () => {
     });
   });
 
+  it("says when words sound, in whole milliseconds", () => {
+    const words = extensionOutputs.find(({ type }) => type === "replyWords")!;
+    expect(eventOf(words, start({ words: true }))).toEqual({
+      event_id: "event_p1_0",
+      type: "parley.words",
+      response_id: "resp_1",
+      item_id: "item_a1",
+      content_index: 0,
+      words: [
+        { text: "Good", start_ms: 0 },
+        { text: "day.", start_ms: 313 },
+      ],
+    });
+  });
+
+  it("says what the gate hears and lets through, with bands only where there are some", () => {
+    const level = extensionOutputs.find((output) => output.type === "level")!;
+    const asked = start({ level: true });
+    const event = { event_id: "event_p1_0", type: "parley.level", sample: 16_000 };
+    const levels = { raw_db: -31.3, gated_db: -44, noise_db: -50, speech_ratio: 0.123 };
+    const bands = { raw_bands_db: [-40.1, -50], gated_bands_db: [-55.5, -65] };
+    expect(eventOf(level, asked)).toEqual({ ...event, ...levels, ...bands });
+    const { rawBandsDb, gatedBandsDb, ...plain } = level as Extract<Output, { type: "level" }>;
+    expect(rawBandsDb).toHaveLength(gatedBandsDb!.length);
+    expect(eventOf(plain, asked)).toEqual({ ...event, ...levels });
+  });
+
   it("knows which outputs are not kept, as the wire's list does", () => {
-    const asked = start({ duck: true, debug: true });
+    const asked = start({ duck: true, debug: true, words: true, level: true });
     for (const output of [...outputs, ...extensionOutputs]) {
       expect(isTransient(output)).toBe(transientEventTypes.has(eventOf(output, asked).type as string));
     }

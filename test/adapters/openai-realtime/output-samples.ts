@@ -285,4 +285,24 @@ export const extensionOutputs: Output[] = [
     },
     providers: [{ stage: "stt", provider: "whisper", outcome: "completed" }],
   },
+  {
+    type: "replyWords",
+    responseId: "resp_1",
+    itemId: "item_a1",
+    contentIndex: 0,
+    words: [
+      { text: "Good", fromMs: 0 },
+      { text: "day.", fromMs: 312.6 },
+    ],
+  },
+  {
+    type: "level",
+    sample: 16_000,
+    rawDb: -31.26,
+    gatedDb: -44.04,
+    noiseDb: -50,
+    speechRatio: 0.12345,
+    rawBandsDb: [-40.06, -50],
+    gatedBandsDb: [-55.55, -65],
+  },
 ];
