@@ -1,6 +1,6 @@
 /** Settings of the door and the sockets: where the gateway listens, who may come in, how much they may send. */
 import type { Setting } from "./config-kinds.ts";
-import { list, wholeNumber, words } from "./config-kinds.ts";
+import { choice, list, wholeNumber, words } from "./config-kinds.ts";
 
 /** A key that lets a tenant in: `name:key` in PARLEY_API_KEYS. */
 export interface ApiKey {
@@ -50,7 +50,7 @@ export const doorSettings = {
     env: "PARLEY_DATA_DIR",
     fallback: ".parley",
     maxLength: 1024,
-    description: "Folder for what the gateway keeps (its secret, knowledge). Made when absent.",
+    description: "Folder for what the gateway keeps (its secret, its own certificate). Made when absent.",
   }),
   apiKeys: list<ApiKey>({
     env: "PARLEY_API_KEYS",
@@ -85,6 +85,24 @@ export const doorSettings = {
     fallbackText: "",
     description: "Names by which clients call the gateway. Loopback names are always known.",
     read: (entry) => (/^[a-z0-9.[\]:_-]{1,253}$/i.test(entry) ? entry.toLowerCase() : undefined),
+  }),
+  publicUrl: words({
+    env: "PARLEY_PUBLIC_URL",
+    fallback: null,
+    maxLength: 512,
+    pattern: {
+      form: /^https?:\/\/([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?\/?$/,
+      wanted: "an address like https://voice.example.com, without a path",
+    },
+    description:
+      "Where clients from outside find the gateway. Its name is known at the door and stands in the gateway's own certificate.",
+  }),
+  tls: choice({
+    env: "PARLEY_TLS",
+    choices: ["files", "self"],
+    fallback: "files",
+    description:
+      "Where https and wss come from. files: PARLEY_TLS_CERT and PARLEY_TLS_KEY, plain http without them. self: a certificate that the gateway makes for this machine's names and addresses and keeps in the data folder; browsers warn of it once.",
   }),
   tlsCert: words({
     env: "PARLEY_TLS_CERT",

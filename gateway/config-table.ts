@@ -227,6 +227,14 @@ export const settings = {
     fallback: false,
     description: "Whether logs may hold what people said and were told.",
   }),
+  hangTimeoutMs: wholeNumber({
+    env: "PARLEY_HANG_TIMEOUT_MS",
+    unit: "ms",
+    min: 1000,
+    max: 60 * minuteMs,
+    fallback: 10_000,
+    description: "A gateway process that stands still for longer is killed and replaced.",
+  }),
   drainTimeoutMs: wholeNumber({
     env: "PARLEY_DRAIN_TIMEOUT_MS",
     unit: "ms",

@@ -40,6 +40,14 @@ function checkTogether(config: Config): string[] {
   if ((config.tlsCert === null) !== (config.tlsKey === null)) {
     problems.push("PARLEY_TLS_CERT and PARLEY_TLS_KEY must be set together");
   }
+  if (config.tls === "self" && (config.tlsCert !== null || config.tlsKey !== null)) {
+    problems.push(
+      "PARLEY_TLS is self, which makes a certificate: leave PARLEY_TLS_CERT and PARLEY_TLS_KEY out, or PARLEY_TLS",
+    );
+  }
+  if (config.publicUrl !== null && !URL.canParse(config.publicUrl)) {
+    problems.push(`PARLEY_PUBLIC_URL is no address that a browser could open: ${config.publicUrl}`);
+  }
   if (config.duckMs > config.bargeInMs) {
     problems.push(
       `PARLEY_DUCK_MS (${config.duckMs}) may not be more than PARLEY_BARGE_IN_MS (${config.bargeInMs})`,

@@ -83,6 +83,12 @@ export function runGatewayProcess(): void {
       case "start":
         running = start(message);
         return;
+      case "beat":
+        tell({ type: "beat" });
+        return;
+      case "reach":
+        void running.then((gateway) => gateway?.setReach(message));
+        return;
       case "drain":
         void drain();
         return;

@@ -1,6 +1,7 @@
 /** Builds one gateway process: everything is made here and handed in. */
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import type { ErrorCode } from "../wire/codes.ts";
 import { closeCodes } from "../wire/codes.ts";
 import type { ManagedAudioBus } from "../workers/audio/bus.ts";
 import { createAudioBus } from "../workers/audio/bus.ts";
@@ -13,7 +14,8 @@ import { createHttpApp } from "./http/app.ts";
 import { createClientSecrets } from "./http/client-secrets.ts";
 import { createDoor } from "./http/door.ts";
 import { createRealtimeUpgrade } from "./http/realtime-upgrade.ts";
-import type { GatewayStart, SpeechSockets } from "./process-messages.ts";
+import type { GatewayStart, Reach, SpeechSockets } from "./process-messages.ts";
+import type { TlsPair } from "./self-signed.ts";
 import type { Log } from "./telemetry/log.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 import type { RealtimeEndpoint, Transport } from "./transport/contract.ts";
@@ -62,13 +64,14 @@ export interface Gateway {
    * frees everything.
    */
   drain(): Promise<void>;
+  /** Takes a new certificate, for connections from now on, and new names of the machine. */
+  setReach(reach: Reach): void;
 }
 
 /** What may change while a gateway lives. */
 interface GatewayState {
   draining: boolean;
-  /** The audio thread ran once. */
-  audioUp: boolean;
+  ownNames: readonly string[];
 }
 
 /**
@@ -77,8 +80,8 @@ interface GatewayState {
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, config, log, metrics, modelsDir, secret, speechSockets } = options;
-  const tls = readTls(config);
-  const state: GatewayState = { draining: false, audioUp: false };
+  const tls = options.reach.tls ?? readTls(config);
+  const state: GatewayState = { draining: false, ownNames: options.reach.ownNames };
   // Freed backwards, and at once when a later part cannot be made.
   await using parts = new AsyncDisposableStack();
   // The audio thread loads its model while the rest is built.
@@ -91,13 +94,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   parts.defer(() => endpoint.close());
   const page = Promise.withResolvers<ReadonlyMap<string, PageAsset>>();
   page.promise.catch((err: unknown) => log.error({ err }, "the page could not be bundled"));
-  const transport = await openDoorway(options, { bus, endpoint, state, tls, page: page.promise }, parts);
-  const address = await transport.listen();
-  parts.defer(() => transport.close(closeCodes.serverRestart, "server_restart"));
+  const { transport, server } = await openDoorway(
+    options,
+    { bus, endpoint, state, tls, page: page.promise },
+    parts,
+  );
   await bus.ready().catch((thrown: unknown) => {
     throw toGatewayError(thrown);
   });
-  state.audioUp = true;
+  // Opened once it can hear: until then, callers belong to the processes that are up already.
+  const address = await transport.listen();
+  parts.defer(() => transport.close(closeCodes.serverRestart, "server_restart"));
   bus.onGivenUp = (reason) => {
     log.fatal({ reason }, "the audio thread does not stay up: this process can't hear any more");
     void transport.close(closeCodes.audioFrontEndDown, "audio_front_end_down").then(options.onLost);
@@ -112,6 +119,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await waitForTurns(endpoint, config.drainTimeoutMs);
       await made.disposeAsync();
     },
+    setReach: (reach) => {
+      state.ownNames = reach.ownNames;
+      if (reach.tls !== null && "setSecureContext" in server) server.setSecureContext(reach.tls);
+    },
   };
 }
 
@@ -122,35 +133,45 @@ async function openDoorway(
     bus: AudioBus;
     endpoint: RealtimeEndpoint;
     state: GatewayState;
-    tls: { cert: string; key: string } | null;
+    tls: TlsPair | null;
     page: Promise<ReadonlyMap<string, PageAsset>>;
   },
   parts: AsyncDisposableStack,
-): Promise<Transport> {
+): Promise<{ transport: Transport; server: ReturnType<typeof createListener> }> {
   const { clock, config, log, metrics, version } = options;
   const { bus, endpoint, page, state, tls } = inside;
-  const { apiKeys, allowedOrigins, allowedHosts } = config;
+  const { apiKeys, allowedOrigins, allowedHosts, publicUrl } = config;
   const clientSecrets = createClientSecrets(options.secret, clock);
-  const door = createDoor({ apiKeys, allowedOrigins, allowedHosts, clientSecrets });
+  const door = createDoor({
+    ...{ apiKeys, allowedOrigins, allowedHosts, publicUrl, clientSecrets },
+    ownNames: () => state.ownNames,
+  });
   const server = createListener({ ...config, tls });
-  const audioHealthy = () => state.audioUp && bus.healthy;
+  const audioHealthy = () => bus.healthy;
+  const notReadyBecause = (address: string): ErrorCode | null => {
+    if (state.draining) return "draining";
+    if (!audioHealthy()) return "audio_front_end_down";
+    if (endpoint.activeSessions >= config.maxSessions) return "too_many_sessions";
+    return transport.hasPlaceFor(address) ? null : "too_many_connections";
+  };
   const http = await createHttpApp({
     ...{ server, door, clientSecrets, clock, version, page },
     maxBodyBytes: config.maxBodyBytes,
     trustedProxies: config.trustProxy,
-    notReadyBecause: () => (state.draining ? "draining" : audioHealthy() ? null : "audio_front_end_down"),
+    notReadyBecause,
     collectMetrics: options.collectMetrics,
     checkSession: (session) => endpoint.checkSession?.(session),
     countRequest: metrics.countHttpRequest,
     onFault: (err) => log.error({ err }, "a request failed"),
   });
   parts.defer(() => http.close());
-  return createWsTransport({
+  const transport = createWsTransport({
     ...{ server, clock, host: config.host, port: options.port, trustedProxies: config.trustProxy },
     decide: createRealtimeUpgrade({ door, endpoint, maxSessions: config.maxSessions, audioHealthy }),
     limits: transportLimits(config),
     observe: observeTransport(metrics, log),
   });
+  return { transport, server };
 }
 
 function createBus({ clock, config, log, metrics, modelsDir }: GatewayOptions): ManagedAudioBus {
@@ -177,7 +198,7 @@ async function waitForTurns(endpoint: RealtimeEndpoint, timeoutMs: number): Prom
   clearTimeout(late);
 }
 
-function readTls({ tlsCert, tlsKey }: Config): { cert: string; key: string } | null {
+function readTls({ tlsCert, tlsKey }: Config): TlsPair | null {
   if (tlsCert === null || tlsKey === null) return null;
   const refuse = (name: string, what: string, cause: unknown) => {
     const why = (cause as NodeJS.ErrnoException).code ?? "unknown fault";

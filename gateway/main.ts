@@ -1,11 +1,14 @@
 /** Where Parley begins: reads the environment and becomes the supervisor, or one of its gateways. */
 import cluster from "node:cluster";
 import { existsSync, readFileSync } from "node:fs";
+import { hostname, networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config.ts";
 import { parseConfig, renderEnvExample } from "./config.ts";
 import { GatewayError } from "./errors.ts";
+import { readHostNames } from "./host-names.ts";
 import { loadSecret } from "./secret.ts";
+import { loadSelfSigned } from "./self-signed.ts";
 import { obeySignals } from "./signals.ts";
 import { Supervisor } from "./supervisor.ts";
 import { createSystemClock } from "./system-clock.ts";
@@ -17,10 +20,16 @@ async function runSupervisor(): Promise<void> {
   if (existsSync(".env")) process.loadEnvFile(".env");
   const config = parseConfig(process.env);
   const log = createLog({ level: config.logLevel, content: config.logContent, process: "supervisor" });
+  const clock = createSystemClock();
+  const { dataDir, publicUrl } = config;
   const supervisor = new Supervisor({
-    ...{ config, log, clock: createSystemClock(), secret: loadSecret(config), version: readVersion() },
+    ...{ config, log, clock, secret: loadSecret(config), version: readVersion() },
     entry: fileURLToPath(import.meta.url),
-    say: (line) => process.stdout.write(`${line}\n`),
+    say: (text) => process.stdout.write(`${text}\n`),
+    surroundings: {
+      readNames: () => readHostNames({ hostname: hostname(), interfaces: networkInterfaces(), publicUrl }),
+      loadCertificate: (names) => loadSelfSigned({ dataDir, names, nowMs: clock.epochMs() }),
+    },
     startSpeech: async (onRestart) => {
       const { startSpeech } = await import("../workers/speech/supervise.ts");
       return startSpeech({ modelsDir, log, onRestart, ...speechLimits(config) });

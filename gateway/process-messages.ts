@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from "../wire/codes.ts";
 import type { Config } from "./config.ts";
+import type { TlsPair } from "./self-signed.ts";
 import type { MetricsSnapshot } from "./telemetry/metrics.ts";
 
 /** Socket paths of the speech engines. */
@@ -9,6 +10,14 @@ export interface SpeechSockets {
   recogniser: string;
   voices: string;
   embeddings: string;
+}
+
+/** What a gateway is called from outside with; it may change while the gateway runs. */
+export interface Reach {
+  /** The gateway's own certificate; null unless PARLEY_TLS is self. */
+  tls: TlsPair | null;
+  /** This machine's names and addresses that are known at the door beside loopback and those of the settings. */
+  ownNames: readonly string[];
 }
 
 /** All that a gateway process needs to know to begin. */
@@ -21,10 +30,15 @@ export interface GatewayStart {
   version: string;
   /** Null when no chain names an embedded engine. */
   speechSockets: SpeechSockets | null;
+  reach: Reach;
 }
 
 export type ToGateway =
   | ({ type: "start" } & GatewayStart)
+  /** Answered at once with `beat`: a process whose event loop stands still cannot. */
+  | { type: "beat" }
+  /** The certificate was renewed, or addresses changed. */
+  | ({ type: "reach" } & Reach)
   /** Take no more sessions, let turns end, close, exit. */
   | { type: "drain" }
   /** Asks for this process's metrics. */
@@ -34,6 +48,7 @@ export type ToGateway =
 
 export type FromGateway =
   | { type: "ready"; host: string; port: number }
+  | { type: "beat" }
   /** Cannot start, and another try would not help. */
   | { type: "failed"; code: ErrorCode; message: string }
   | { type: "snapshot"; id: number; metrics: MetricsSnapshot }

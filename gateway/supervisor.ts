@@ -7,6 +7,10 @@ import type { Config } from "./config.ts";
 import { GatewayError } from "./errors.ts";
 import { MetricsCollector } from "./metrics-collector.ts";
 import type { FromGateway, GatewayStart, SpeechSockets, ToGateway } from "./process-messages.ts";
+import { greetingLines, renewalLine } from "./supervisor-greeting.ts";
+import { Heartbeat } from "./supervisor-heartbeat.ts";
+import type { Surroundings } from "./supervisor-reach.ts";
+import { ReachWatch } from "./supervisor-reach.ts";
 import type { Log } from "./telemetry/log.ts";
 
 const firstBackoffMs = 100;
@@ -17,6 +21,8 @@ const healthyAfterMs = 30_000;
 const maxDeathsBeforeReady = 5;
 /** What a gateway may take beyond the drain's own time before it is killed. */
 const exitGraceMs = 5000;
+/** What a gateway may take to be ready. */
+const startTimeoutMs = 60_000;
 
 /** The speech engines, as far as the supervisor knows them. */
 export interface Speech {
@@ -32,15 +38,17 @@ export interface SupervisorOptions {
   entry: string;
   log: Log;
   clock: Clock;
-  /** One plain line for people, on stdout. */
-  say(line: string): void;
+  /** Plain lines for people, on stdout. */
+  say(text: string): void;
   /** Starts the speech engines; called only when a chain names them. `onRestart` tells of each that died. */
   startSpeech(onRestart: (engine: string) => void): Promise<Speech>;
+  surroundings: Surroundings;
 }
 
 interface Slot {
   index: number;
   worker: Worker | null;
+  heartbeat: Heartbeat | null;
   startedAtMs: number;
   backoffMs: number;
 }
@@ -51,6 +59,7 @@ export class Supervisor {
   readonly #slots: Slot[];
   readonly #collector: MetricsCollector;
   #speech: Speech | null = null;
+  #watch: ReachWatch | null = null;
   #port: number;
   #everReady = false;
   #deathsBeforeReady = 0;
@@ -64,6 +73,7 @@ export class Supervisor {
     this.#slots = Array.from({ length: options.config.processes }, (_, index) => ({
       index,
       worker: null,
+      heartbeat: null,
       startedAtMs: 0,
       backoffMs: firstBackoffMs,
     }));
@@ -77,7 +87,11 @@ export class Supervisor {
    * @throws {GatewayError} what kept the gateways from starting
    */
   async run(): Promise<void> {
-    const { config, entry } = this.#options;
+    const { config, clock, entry, log, surroundings } = this.#options;
+    this.#watch = await ReachWatch.begin({
+      ...{ config, clock, log, surroundings },
+      onChange: (watch, renewed) => this.#tellReach(watch, renewed),
+    });
     cluster.setupPrimary({ exec: entry, args: [] });
     const ended = new Promise<number>((resolve) => {
       this.#finish = resolve;
@@ -90,6 +104,7 @@ export class Supervisor {
     }
     for (const [index, slot] of this.#slots.entries()) this.#adopt(slot, workers[index]!);
     await ended;
+    this.#watch.stop();
     await this.#speech?.close();
     if (this.#fault !== null) throw this.#fault;
   }
@@ -126,7 +141,8 @@ export class Supervisor {
     const { clock, config, secret, version } = this.#options;
     slot.worker = worker;
     slot.startedAtMs = clock.nowMs();
-    worker.on("message", (message: FromGateway) => this.#hear(worker, message));
+    slot.heartbeat = this.#listenTo(slot, worker);
+    worker.on("message", (message: FromGateway) => this.#hear(slot, worker, message));
     worker.on("error", (err) => this.#options.log.error({ err }, "gateway process could not be reached"));
     worker.once("exit", (exitCode, signal) => this.#bury(slot, worker, exitCode, signal));
     if (worker.isDead()) {
@@ -139,14 +155,43 @@ export class Supervisor {
       secret,
       version,
       speechSockets: this.#speech?.sockets ?? null,
+      reach: this.#watch!.reach,
     };
     tell(worker, this.#stopping ? { type: "drain" } : { type: "start", ...start });
   }
 
-  #hear(worker: Worker, message: FromGateway): void {
+  /** A process that stands still takes connections and answers none: better dead, and replaced. */
+  #listenTo(slot: Slot, worker: Worker): Heartbeat {
+    const { clock, config, log } = this.#options;
+    return new Heartbeat({
+      clock,
+      ...{ hangTimeoutMs: config.hangTimeoutMs, startTimeoutMs },
+      ask: () => {
+        if (worker.isConnected()) tell(worker, { type: "beat" });
+      },
+      onHang: () => {
+        log.error({ worker: slot.index, pid: worker.process.pid }, "gateway process hangs; it is killed");
+        worker.process.kill("SIGKILL");
+      },
+    });
+  }
+
+  #tellReach(watch: ReachWatch, renewed: boolean): void {
+    const { log, say } = this.#options;
+    log.info({ renewed }, "this machine's addresses or the gateway's own certificate changed");
+    for (const { worker } of this.#slots)
+      if (worker?.isConnected()) tell(worker, { type: "reach", ...watch.reach });
+    if (renewed && watch.certificate !== null) say(renewalLine(watch.certificate));
+  }
+
+  #hear(slot: Slot, worker: Worker, message: FromGateway): void {
     switch (message.type) {
       case "ready":
+        slot.heartbeat?.ready();
         this.#greet(message.port);
+        break;
+      case "beat":
+        slot.heartbeat?.beat();
         break;
       case "failed":
         if (this.#everReady) return;
@@ -176,15 +221,17 @@ export class Supervisor {
     this.#port = port;
     if (this.#everReady) return;
     this.#everReady = true;
-    const { host, tlsCert } = this.#options.config;
-    const named = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
-    this.#options.say(`Parley is at ${tlsCert === null ? "http" : "https"}://${named}:${port}/`);
+    const { config, say } = this.#options;
+    const { names, certificate } = this.#watch!;
+    // In one piece: who reads our output up to the address has the rest, too.
+    say(greetingLines({ config, port, names, certificate }).join("\n"));
   }
 
   #bury(slot: Slot, worker: Worker, exitCode: number | null, signal: string | null): void {
     if (slot.worker !== worker) return;
     const { clock, log } = this.#options;
     slot.worker = null;
+    slot.heartbeat?.stop();
     if (this.#stopping) {
       this.#finishIfEmpty();
       return;

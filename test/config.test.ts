@@ -101,6 +101,35 @@ describe("configuration", () => {
     ]);
   });
 
+  it("makes its own certificate or takes one, not both", () => {
+    expect(parseConfig({}).tls).toBe("files");
+    expect(parseConfig({ PARLEY_TLS: "self" }).tls).toBe("self");
+    const conflict =
+      "PARLEY_TLS is self, which makes a certificate: leave PARLEY_TLS_CERT and PARLEY_TLS_KEY out, or PARLEY_TLS";
+    const files = { PARLEY_TLS_CERT: "c.pem", PARLEY_TLS_KEY: "k.pem" };
+    expect(problemsOf({ ...files, PARLEY_TLS: "self" })).toEqual([conflict]);
+    expect(problemsOf({ PARLEY_TLS: "self", PARLEY_TLS_KEY: "k.pem" })).toContain(conflict);
+    expect(problemsOf({ ...files, PARLEY_TLS: "files" })).toEqual([]);
+    for (const wrong of ["on", "Self", "1", "letsencrypt"])
+      expect(problemsOf({ PARLEY_TLS: wrong })).toEqual([
+        `PARLEY_TLS must be one of files, self, not "${wrong}"`,
+      ]);
+  });
+
+  it("takes a public URL without a path", () => {
+    for (const right of ["https://voice.example", "http://10.0.0.7:8080/", "https://[2001:db8::1]:443"])
+      expect(parseConfig({ PARLEY_PUBLIC_URL: right }).publicUrl).toBe(right);
+    for (const wrong of [
+      "voice.example",
+      "ftp://a",
+      "https://a/b",
+      "https://u@a",
+      "https://a:99999",
+      "https://[::g]",
+    ])
+      expect(problemsOf({ PARLEY_PUBLIC_URL: wrong }), wrong).toHaveLength(1);
+  });
+
   it("takes origins as browsers write them, and nothing more", () => {
     expect(
       parseConfig({ PARLEY_ALLOWED_ORIGINS: "https://a.example,http://b.example:81" }).allowedOrigins,

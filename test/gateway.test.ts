@@ -1,6 +1,8 @@
 /** One gateway built for real (audio thread, HTTP, WebSockets), with an endpoint whose turns end when the test says so. */
 import { once } from "node:events";
 import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,15 +11,19 @@ import { WebSocket } from "ws";
 import { parseConfig } from "../gateway/config.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import { createGateway } from "../gateway/gateway.ts";
+import type { Reach } from "../gateway/process-messages.ts";
 import { createSystemClock } from "../gateway/system-clock.ts";
 import { aggregateMetrics } from "../gateway/telemetry/aggregate.ts";
 import { createLog } from "../gateway/telemetry/log.ts";
 import { createMetrics } from "../gateway/telemetry/metrics.ts";
 import type { RealtimeEndpoint } from "../gateway/transport/contract.ts";
+import type { Certificate } from "./support/certificate.ts";
+import { makeCertificate } from "./support/certificate.ts";
 
 const gateways: Gateway[] = [];
 
 interface Desk extends RealtimeEndpoint {
+  activeSessions: number;
   endTurn(): void;
   readonly steps: string[];
 }
@@ -50,6 +56,7 @@ function createDesk(): Desk {
 async function build(
   settings: Record<string, string> = {},
   modelsDir = fileURLToPath(new URL("../models/", import.meta.url)),
+  reach: Reach = { tls: null, ownNames: [] },
 ) {
   const config = parseConfig({ PARLEY_MAX_SESSIONS: "4", PARLEY_AUDIO_POOL_BYTES: "16777216", ...settings });
   const clock = createSystemClock();
@@ -57,6 +64,7 @@ async function build(
   const desk = createDesk();
   const gateway = await createGateway({
     ...{ config, clock, metrics, port: 0, version: "1.2.3", speechSockets: null },
+    reach,
     secret: "a secret of forty-two characters, at least",
     log: createLog({ level: "silent", content: false, process: "gateway" }),
     modelsDir,
@@ -110,6 +118,47 @@ describe("a gateway", () => {
     await drained;
     expect(desk.steps).toEqual(["drain", "turn ended", "closed 4000", "freed"]);
     await expect(fetch(`${base}/healthz`)).rejects.toThrow();
+  });
+
+  it("says that it is busy while sessions or connections are at their limit, and that it is not afterwards", async () => {
+    const { base, desk } = await build({ PARLEY_MAX_CONNECTIONS_PER_ADDRESS: "1" });
+    const code = async () => {
+      const answer = await fetch(`${base}/readyz`);
+      const body = (await answer.json()) as { ready: boolean; code?: string };
+      expect([answer.status, body.ready]).toEqual(body.code === undefined ? [200, true] : [503, false]);
+      return body.code;
+    };
+    expect(await code()).toBeUndefined();
+    desk.activeSessions = 4;
+    expect(await code()).toBe("too_many_sessions");
+    desk.activeSessions = 0;
+    const client = new WebSocket(`${base.replace("http", "ws")}/v1/realtime`);
+    await once(client, "open");
+    expect(await code()).toBe("too_many_connections");
+    client.close();
+    await expect.poll(code).toBeUndefined();
+    desk.endTurn();
+  });
+
+  it("takes a new certificate for connections to come, and new names of its machine", async () => {
+    const [first, second] = [await makeCertificate(), await makeCertificate()];
+    const pair = async ({ cert, keyFile }: Certificate) => ({ cert, key: await readFile(keyFile, "utf8") });
+    const settings = { PARLEY_API_KEYS: "me:0123456789abcdef", PARLEY_ALLOWED_HOSTS: "voice.example" };
+    const { gateway, desk } = await build(settings, undefined, { tls: await pair(first), ownNames: [] });
+    const statusFor = (host: string, ca: string) =>
+      new Promise<number>((resolve, reject) => {
+        const options = { port: gateway.port, ca, agent: false, headers: { host }, servername: "localhost" };
+        get({ ...options, host: "127.0.0.1" }, (response) => resolve(response.resume().statusCode!)).on(
+          "error",
+          reject,
+        );
+      });
+    expect(await statusFor("192.168.9.9", first.cert)).toBe(421);
+    gateway.setReach({ tls: await pair(second), ownNames: ["192.168.9.9"] });
+    expect(await statusFor("192.168.9.9", second.cert)).toBe(200);
+    await expect(statusFor("192.168.9.9", first.cert)).rejects.toThrow();
+    desk.endTurn();
+    await Promise.all([first.remove(), second.remove()]);
   });
 
   it("waits for turns no longer than the settings say", async () => {

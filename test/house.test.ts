@@ -85,7 +85,7 @@ const depths: Readonly<Record<string, number>> = {
 const leaves = new Set(["config", "clock", "telemetry", "state"]);
 
 const filesOfMain =
-  /^gateway\/(main|signals|supervisor|gateway|gateway-process|process-messages|metrics-collector|realtime[a-z-]*)\.ts$/;
+  /^gateway\/(main|signals|supervisor[a-z-]*|gateway|gateway-process|process-messages|metrics-collector|realtime[a-z-]*)\.ts$/;
 
 /** What rooms agree on: pure, known to everybody. */
 const contracts = new Set([
@@ -106,7 +106,7 @@ function roomOf(path: string): string {
   if (filesOfMain.test(path)) return "main";
   const [, first = "", second] = path.split("/");
   if (second !== undefined) return first;
-  if (/^(config|config-[a-z]+|secret)\.ts$/.test(first)) return "config";
+  if (/^(config|config-[a-z]+|secret|self-signed|host-names)\.ts$/.test(first)) return "config";
   if (/^(clock|system-clock)\.ts$/.test(first)) return "clock";
   return /^(errors|loopback)\.ts$/.test(first) ? "errors" : first;
 }
@@ -251,7 +251,7 @@ describe("the house", () => {
       .map(({ path }) => path)
       .filter(
         (path) =>
-          !path.split("/").every((part) => /^[a-z0-9]+(-[a-z0-9]+)*(\.worklet)?(\.tsx?)?$/.test(part)) ||
+          !path.split("/").every((part) => /^[a-z0-9]+(-[a-z0-9]+)*(\.worklet|\.as)?(\.tsx?)?$/.test(part)) ||
           /\/(utils?|misc|common|helpers?|index)(\.ts|\/)/.test(path),
       );
     expect(odd).toEqual([]);

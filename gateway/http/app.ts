@@ -5,14 +5,16 @@ import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { fastify } from "fastify";
+import type { ErrorCode } from "../../wire/codes.ts";
 import type { Clock } from "../clock.ts";
-import { errorBody, GatewayError, toGatewayError } from "../errors.ts";
-import { cameByTls } from "../transport/address.ts";
+import { errorBody, errorTable, GatewayError, toGatewayError } from "../errors.ts";
+import { cameByTls, clientAddress, joinHeader } from "../transport/address.ts";
 import { refusal, refuseUpgrade } from "../transport/upgrade.ts";
 import { mintClientSecret } from "./client-secret-route.ts";
 import type { ClientSecrets } from "./client-secrets.ts";
 import type { Door, DoorRequest, Visitor } from "./door.ts";
-import { realtimePath } from "./realtime-upgrade.ts";
+import { encodeAsset } from "./page-encoding.ts";
+import { realtimePath, takesUpSession } from "./realtime-upgrade.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /** A file of the page, as `page.ts` bundles it. */
@@ -21,6 +23,8 @@ export interface PageAsset {
   contentType: string;
   etag: string;
   cacheControl: string;
+  /** The same, compressed; absent where that gains nothing. */
+  packed?: { br: Buffer; gzip: Buffer };
 }
 
 export interface HttpOptions {
@@ -32,8 +36,8 @@ export interface HttpOptions {
   maxBodyBytes: number;
   /** Believed proxies. */
   trustedProxies: number;
-  /** Why the gateway takes no sessions at the moment; null when it does. */
-  notReadyBecause: () => string | null;
+  /** Why the gateway takes no new session of that client address at the moment; null when it does. */
+  notReadyBecause: (address: string) => ErrorCode | null;
   /** Text of /metrics and its content type (of all processes together). */
   collectMetrics: () => Promise<{ contentType: string; text: string }>;
   /** Files of the page by path; settles when they are bundled. */
@@ -55,6 +59,9 @@ declare module "fastify" {
     visitor: Visitor | null;
   }
 }
+
+/** When to ask again, in the words of the header; the same as a refused handshake's. */
+const retryAfterSeconds = "1";
 
 /** Methods of each path, for `Allow` and preflights. */
 const methods: Readonly<Record<string, string>> = {
@@ -101,7 +108,7 @@ export async function createHttpApp(options: HttpOptions): Promise<{ close(): Pr
 }
 
 function addRoutes(app: FastifyInstance, options: HttpOptions): void {
-  const { clientSecrets, clock, notReadyBecause, version } = options;
+  const { clientSecrets, clock, version } = options;
   const getOrHead = ["GET", "HEAD"];
   app.route({
     method: getOrHead,
@@ -113,9 +120,11 @@ function addRoutes(app: FastifyInstance, options: HttpOptions): void {
     method: getOrHead,
     url: "/readyz",
     config: { access: "open" },
-    handler: async (_request, reply) => {
-      const reason = notReadyBecause();
-      return reply.code(reason === null ? 200 : 503).send({ ready: reason === null, reason });
+    handler: async (request, reply) => {
+      const code = whyNotReady(options, request);
+      if (code === null) return { ready: true };
+      void reply.code(503).header("Retry-After", retryAfterSeconds);
+      return { ready: false, code, message: errorTable[code].message };
     },
   });
   app.route({
@@ -143,7 +152,14 @@ function addRoutes(app: FastifyInstance, options: HttpOptions): void {
       });
     },
   });
-  app.get(realtimePath, { config: { access: "key" } }, async (_request, reply) => {
+  app.get(realtimePath, { config: { access: "key" } }, async (request, reply) => {
+    // A browser that was refused a WebSocket asks here why: it hears what the handshake was told.
+    const code = whyNotReady(options, request);
+    const query = new URLSearchParams(request.url.split("?", 2)[1]);
+    if (code !== null && !(code === "too_many_sessions" && takesUpSession(query))) {
+      void reply.header("Retry-After", retryAfterSeconds);
+      throw new GatewayError(code);
+    }
     void reply.headers({ Upgrade: "websocket", "Sec-WebSocket-Version": "13" });
     throw new GatewayError("upgrade_required");
   });
@@ -153,6 +169,13 @@ function addRoutes(app: FastifyInstance, options: HttpOptions): void {
     config: { access: "place" },
     handler: (request, reply) => sendAsset(options, request, reply),
   });
+}
+
+function whyNotReady(options: HttpOptions, { raw, headers }: FastifyRequest): ErrorCode | null {
+  const forwardedFor = joinHeader(headers["x-forwarded-for"]);
+  return options.notReadyBecause(
+    clientAddress(raw.socket.remoteAddress, forwardedFor, options.trustedProxies),
+  );
 }
 
 async function sendAsset(
@@ -173,9 +196,12 @@ async function sendAsset(
     throw new GatewayError("not_ready", { message: "The page could not be bundled; the log says why." });
   const asset = assets.get(path);
   if (asset === undefined) throw new GatewayError("not_found");
-  void reply.headers({ ETag: asset.etag, "Cache-Control": asset.cacheControl });
-  if (request.headers["if-none-match"] === asset.etag) return reply.code(304).send();
-  return reply.type(asset.contentType).send(asset.body);
+  const encoded = encodeAsset(asset, joinHeader(request.headers["accept-encoding"]));
+  const vary = [reply.getHeader("Vary"), encoded.headers.Vary].filter(Boolean).join(", ");
+  void reply.headers({ ...encoded.headers, ETag: encoded.etag, "Cache-Control": asset.cacheControl });
+  if (vary !== "") void reply.header("Vary", vary);
+  if (request.headers["if-none-match"] === encoded.etag) return reply.code(304).send();
+  return reply.type(asset.contentType).send(encoded.body);
 }
 
 /** A client secret opens sessions, nothing else: it may be in a browser that must not mint more or read metrics. */
@@ -190,7 +216,11 @@ async function openDoor(options: HttpOptions, request: FastifyRequest, reply: Fa
   void reply.headers(securityHeaders(host, secure));
   // What no route takes ends as 404 or 405; it needs no key to be told so, but it must come by our name.
   const access = request.routeOptions.config?.access ?? "place";
-  if (access === "open") return;
+  if (access === "open") {
+    // Open to all, and readable to the pages that may use the gateway: they ask why a WebSocket failed.
+    if (origin !== undefined) allowOrigin(door, origin, reply);
+    return;
+  }
   const asked: DoorRequest = { host, origin, authorization, subprotocols: [], secure };
   const preflight =
     request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined;

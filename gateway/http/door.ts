@@ -43,6 +43,10 @@ export interface DoorOptions {
   apiKeys: readonly ApiKey[];
   allowedOrigins: readonly string[];
   allowedHosts: readonly string[];
+  /** Where clients from outside find the gateway; its name and its origin are known. Null without one. */
+  publicUrl: string | null;
+  /** Names and addresses of this machine that are known as well; asked each time, since addresses change. */
+  ownNames: () => readonly string[];
   clientSecrets: ClientSecrets;
 }
 
@@ -50,13 +54,14 @@ const local = "local";
 const keySubprotocol = "openai-insecure-api-key.";
 
 /**
- * Without keys, only names of this machine (and PARLEY_ALLOWED_HOSTS) are known: a foreign page cannot reach a gateway
+ * Without keys, only names of this machine (and those of the settings) are known: a foreign page cannot reach a gateway
  * on localhost by pointing its own name there. With keys and no list, any name is fine, since the key is what counts.
  */
 export function createDoor(options: DoorOptions): Door {
-  const { clientSecrets } = options;
+  const { clientSecrets, ownNames } = options;
   const origins = new Set(options.allowedOrigins);
   const hosts = new Set(options.allowedHosts);
+  const publicUrl = options.publicUrl === null ? null : new URL(options.publicUrl);
   const keys = options.apiKeys.map(({ name, key }) => ({ name, digest: digest(key) }));
   const anyHost = keys.length > 0 && hosts.size === 0;
 
@@ -65,11 +70,13 @@ export function createDoor(options: DoorOptions): Door {
     const url = host === undefined ? null : URL.parse(`http://${host}`);
     // What is more than a name and a port (a path, a user) is no Host.
     if (url === null || url.pathname !== "/" || url.username !== "") return false;
-    return isLoopbackHost(url.hostname) || hosts.has(url.hostname) || hosts.has(host!.toLowerCase());
+    const { hostname } = url;
+    if (isLoopbackHost(hostname) || hosts.has(hostname) || hosts.has(host!.toLowerCase())) return true;
+    return hostname === publicUrl?.hostname || ownNames().some((name) => hostname === urlHostname(name));
   }
 
   function isKnownOrigin({ origin, host, secure }: DoorRequest): boolean {
-    if (origin === undefined || origins.has(origin)) return true;
+    if (origin === undefined || origins.has(origin) || origin === publicUrl?.origin) return true;
     const own = URL.parse(`${secure ? "https" : "http"}://${host ?? ""}`);
     return own !== null && own.origin === origin;
   }
@@ -115,6 +122,11 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   return { checkPlace, admit, isListedOrigin: (origin) => origins.has(origin) };
+}
+
+/** As the URL parser writes it: IPv6 in brackets and at its shortest. */
+function urlHostname(name: string): string | undefined {
+  return URL.parse(`http://${name.includes(":") ? `[${name}]` : name}`)?.hostname;
 }
 
 /** The key that a request shows: in its Authorization header, or as a browser's WebSocket does. */

@@ -16,6 +16,11 @@ export interface RealtimeUpgradeOptions {
   audioHealthy: () => boolean;
 }
 
+/** True for a connection that takes up a session which has its place already. */
+export function takesUpSession(query: URLSearchParams): boolean {
+  return (query.get("resume") ?? "1") !== "1";
+}
+
 /**
  * Decides on upgrades: the path, the door, a place for a session; then the endpoint takes over.
  */
@@ -41,8 +46,7 @@ export function createRealtimeUpgrade(
     }
     const retry = { "Retry-After": "1" };
     if (!audioHealthy()) return refuse("audio_front_end_down", undefined, retry);
-    const resumes = (url.searchParams.get("resume") ?? "1") !== "1";
-    if (!resumes && endpoint.activeSessions >= maxSessions)
+    if (!takesUpSession(url.searchParams) && endpoint.activeSessions >= maxSessions)
       return refuse("too_many_sessions", undefined, retry);
     const { tenant, keyName, clientSecretSession } = answer.visitor;
     return {

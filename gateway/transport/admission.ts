@@ -22,13 +22,16 @@ export class Admission {
 
   /** @returns false when there is no place; else `leave` must be called once */
   enter(address: string): boolean {
-    const ofAddress = this.#byAddress.get(address) ?? 0;
-    if (this.#held >= this.#limits.maxConnections || ofAddress >= this.#limits.maxConnectionsPerAddress)
-      return false;
-    if (!this.#handshakes.take(1)) return false;
+    if (!this.hasPlaceFor(address) || !this.#handshakes.take(1)) return false;
     this.#held++;
-    this.#byAddress.set(address, ofAddress + 1);
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
     return true;
+  }
+
+  /** Whether there is a place, the rate of handshakes apart. */
+  hasPlaceFor(address: string): boolean {
+    const ofAddress = this.#byAddress.get(address) ?? 0;
+    return this.#held < this.#limits.maxConnections && ofAddress < this.#limits.maxConnectionsPerAddress;
   }
 
   leave(address: string): void {

@@ -49,6 +49,8 @@ export interface Transport {
   /** Closes every socket with `code` and frees the port. */
   close(code: number, reason: string): Promise<void>;
   readonly openSockets: number;
+  /** Whether the limits on connections leave one more place for that client address. */
+  hasPlaceFor(address: string): boolean;
 }
 
 /** Who opened a realtime connection, and with what. */

@@ -71,6 +71,10 @@ class WsTransport implements Transport {
     return this.#sockets.size;
   }
 
+  hasPlaceFor(address: string): boolean {
+    return this.#admission.hasPlaceFor(address);
+  }
+
   listen(): Promise<{ host: string; port: number }> {
     const { server, host, port, observe } = this.#options;
     return new Promise((resolve, reject) => {

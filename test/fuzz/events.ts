@@ -1,5 +1,6 @@
 /** Well-formed client events of every type, to be spoilt by `mutations.ts`. */
 import type { SeededRandom } from "../support/random.ts";
+import type { Sounds } from "./sounds.ts";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Event = { [key: string]: Json };
@@ -11,17 +12,25 @@ export interface KnownIds {
   nextItem: number;
 }
 
-const maxAppendedSamples = 4800;
+/** Appends come fifty times a second, all else now and then. */
+const appendRatio = 0.3;
 
-const makers: Readonly<Record<string, (random: SeededRandom, known: KnownIds) => Event>> = {
-  "session.update": (random) => ({ session: session(random) }),
-  "input_audio_buffer.append": (random) => ({ audio: audio(random) }),
+type Maker = (random: SeededRandom, known: KnownIds, sounds: Sounds) => Event;
+
+const makers: Readonly<Record<string, Maker>> = {
+  // Often the format alone: what was declared changes in the middle of a stream.
+  "session.update": (random) => ({
+    session: random.chance(0.5)
+      ? { type: "realtime", audio: { input: { format: format(random) } } }
+      : session(random),
+  }),
+  "input_audio_buffer.append": (random, _known, sounds) => ({ audio: audio(random, sounds) }),
   "input_audio_buffer.commit": () => ({}),
   "input_audio_buffer.clear": () => ({}),
   "output_audio_buffer.clear": () => ({}),
-  "conversation.item.create": (random, known) => ({
+  "conversation.item.create": (random, known, sounds) => ({
     previous_item_id: random.pick([null, "root", itemId(random, known)]),
-    item: item(random, known),
+    item: item(random, known, sounds),
   }),
   "conversation.item.retrieve": (random, known) => ({ item_id: itemId(random, known) }),
   "conversation.item.delete": (random, known) => ({ item_id: itemId(random, known) }),
@@ -40,22 +49,23 @@ const makers: Readonly<Record<string, (random: SeededRandom, known: KnownIds) =>
 export const clientEventTypes: readonly string[] = Object.keys(makers);
 
 /** A well-formed event (what it asks for may still be refused). */
-export function makeEvent(random: SeededRandom, known: KnownIds, eventId: string): Event {
-  const type = random.pick(clientEventTypes);
-  return { type, event_id: eventId, ...makers[type]!(random, known) };
+export function makeEvent(random: SeededRandom, known: KnownIds, sounds: Sounds, eventId: string): Event {
+  const type = random.chance(appendRatio) ? "input_audio_buffer.append" : random.pick(clientEventTypes);
+  return { type, event_id: eventId, ...makers[type]!(random, known, sounds) };
 }
 
 function itemId(random: SeededRandom, known: KnownIds): string {
   return random.pick(["item_no_such", ...known.items.slice(-8)]);
 }
 
-function audio(random: SeededRandom): string {
-  return Buffer.from(random.bytes(2 * (1 + random.below(maxAppendedSamples / 10)))).toString("base64");
+function audio(random: SeededRandom, sounds: Sounds): string {
+  return Buffer.from(sounds.make(random)).toString("base64");
 }
 
 function format(random: SeededRandom): Json {
   return random.pick<Json>([
     { type: "audio/pcm", rate: 24000 },
+    { type: "audio/pcm", rate: 16000 },
     { type: "audio/pcmu" },
     { type: "audio/pcma" },
   ]);
@@ -92,7 +102,7 @@ function session(random: SeededRandom): Json {
   };
 }
 
-function item(random: SeededRandom, known: KnownIds): Json {
+function item(random: SeededRandom, known: KnownIds, sounds: Sounds): Json {
   const id = random.chance(0.7) ? `item_fuzz_${known.nextItem++}` : itemId(random, known);
   if (!known.items.includes(id)) known.items.push(id);
   const role = random.pick(["user", "system", "assistant"]);
@@ -104,7 +114,7 @@ function item(random: SeededRandom, known: KnownIds): Json {
       role,
       content: [{ type: role === "assistant" ? "output_text" : "input_text", text }],
     },
-    { id, type: "message", role: "user", content: [{ type: "input_audio", audio: audio(random) }] },
+    { id, type: "message", role: "user", content: [{ type: "input_audio", audio: audio(random, sounds) }] },
     { id, type: "function_call", call_id: "call_1", name: "look_up", arguments: "{}" },
     { id, type: "function_call_output", call_id: "call_1", output: "found" },
   ]);

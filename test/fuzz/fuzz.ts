@@ -8,6 +8,7 @@ import { Bystander } from "./bystander.ts";
 import { type KnownIds, makeEvent } from "./events.ts";
 import { type Outgoing, spoil } from "./mutations.ts";
 import { RefusalBook } from "./refusal-book.ts";
+import { loadSounds, type Sounds } from "./sounds.ts";
 
 const sockets = 6;
 const batchEvents = 40;
@@ -17,6 +18,8 @@ const probeWaitMs = 15_000;
 const maxFaults = 20;
 /** What one session may keep busy in caches and pools when all sessions are gone. */
 const maxHeapGrowthBytes = 24 * 1024 * 1024;
+/** What a connection may ask for beside the plain protocol, each by chance. */
+const extensions = { audio: "binary", debug: "1", duck: "1", words: "1", level: "1", aec: "none" };
 /** The WebSocket protocol's own codes for a frame that breaks it, and ours. */
 const codedCloses: ReadonlySet<number> = new Set([1002, 1007, 1009, ...Object.values(closeCodes)]);
 
@@ -69,11 +72,13 @@ async function fuzz(gateway: RunningGateway, options: FuzzOptions): Promise<Fuzz
   await bystander.haveTurn();
   const before = await inspector.read();
   const talking = bystander.talk(note);
+  const sounds = await loadSounds();
   const share = Math.ceil(options.count / sockets);
   const sent = await Promise.all(
     Array.from({ length: sockets }, (_, index) => {
       const random = new SeededRandom(options.seed * 1000 + index);
-      return attack(gateway, random, Math.min(share, options.count - index * share), note, options.say);
+      const ours = Math.min(share, options.count - index * share);
+      return attack({ gateway, random, sounds, note }, ours, options.say);
     }),
   );
   bystander.leave();
@@ -95,20 +100,26 @@ async function fuzz(gateway: RunningGateway, options: FuzzOptions): Promise<Fuzz
 
 type Note = (fault: string) => void;
 
+/** What one attacker works with. */
+interface Attacker {
+  gateway: RunningGateway;
+  random: SeededRandom;
+  sounds: Sounds;
+  note: Note;
+}
+
 /** One attacker: session after session until its share is sent. */
 async function attack(
-  gateway: RunningGateway,
-  random: SeededRandom,
+  attacker: Attacker,
   share: number,
-  note: Note,
-  say?: (line: string) => void,
+  say: ((line: string) => void) | undefined,
 ): Promise<number> {
   let sent = 0;
   while (sent < share) {
     try {
-      sent += await attackSession(gateway, random, share - sent, note);
+      sent += await attackSession(attacker, share - sent);
     } catch (error) {
-      note(`a session failed: ${error instanceof Error ? error.message : String(error)}`);
+      attacker.note(`a session failed: ${error instanceof Error ? error.message : String(error)}`);
       return sent;
     }
     say?.(`${sent} of ${share} events on one socket`);
@@ -116,13 +127,8 @@ async function attack(
   return sent;
 }
 
-async function attackSession(
-  gateway: RunningGateway,
-  random: SeededRandom,
-  share: number,
-  note: Note,
-): Promise<number> {
-  const query: Record<string, string> = random.chance(0.3) ? { audio: "binary", debug: "1" } : {};
+async function attackSession({ gateway, random, sounds, note }: Attacker, share: number): Promise<number> {
+  const query = Object.fromEntries(Object.entries(extensions).filter(() => random.chance(0.4)));
   const client = await RealtimeClient.session(gateway.wsUrl, null, { query });
   const book = new RefusalBook();
   const known: KnownIds = { items: [], responses: [], nextItem: 0 };
@@ -131,7 +137,7 @@ async function attackSession(
   let answered = true;
   for (let batch = 0; batch < maxBatchesPerSession && sent < share && answered; batch++) {
     for (let one = 0; one < batchEvents && sent < share; one++, sent++) {
-      const spoilt = spoil(makeEvent(random, known, `event_${sent}`), random);
+      const spoilt = spoil(makeEvent(random, known, sounds, `event_${sent}`), random, sounds);
       book.sent(spoilt);
       put(client, spoilt.out);
     }

@@ -1,6 +1,7 @@
 /** Spoils events the way broken and hostile clients do: in their structure, their text and their frames. */
 import type { SeededRandom } from "../support/random.ts";
 import { clientEventTypes, type Event, type Json } from "./events.ts";
+import type { Sounds } from "./sounds.ts";
 
 /** What goes out on the socket. */
 export type Outgoing =
@@ -20,7 +21,7 @@ const hugeLength = 100_000;
 const deepLevels = 3000;
 const maxBinaryBytes = 2000;
 
-type Mutation = (event: Event, random: SeededRandom) => Omit<Spoilt, "name">;
+type Mutation = (event: Event, random: SeededRandom, sounds: Sounds) => Omit<Spoilt, "name">;
 
 const text = (value: string, certain = false): Omit<Spoilt, "name"> => ({
   out: { kind: "text", text: value },
@@ -130,16 +131,19 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     return text(whole.slice(0, at) + String.fromCharCode(32 + random.below(94)) + whole.slice(at + 1));
   },
   fragments: (event) => ({ out: { kind: "fragments", text: JSON.stringify(event) }, certain: false }),
-  binary: (_, random) => ({
-    out: { kind: "binary", bytes: random.bytes(random.below(maxBinaryBytes)) },
+  binary: (_, random, sounds) => ({
+    out: {
+      kind: "binary",
+      bytes: random.chance(0.5) ? sounds.make(random) : random.bytes(random.below(maxBinaryBytes)),
+    },
     certain: false,
   }),
 };
 
 /** Picks a mutation and applies it. One event in five goes out as it is: only a living session can be hurt. */
-export function spoil(event: Event, random: SeededRandom): Spoilt {
+export function spoil(event: Event, random: SeededRandom, sounds: Sounds): Spoilt {
   const name = random.chance(0.2) ? "nothing" : random.pick(Object.keys(mutations));
-  return { name, ...mutations[name]!(structuredClone(event), random) };
+  return { name, ...mutations[name]!(structuredClone(event), random, sounds) };
 }
 
 type Holder = { [key: string]: Json };

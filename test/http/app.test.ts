@@ -7,7 +7,8 @@ import { join } from "node:path";
 import OpenAI from "openai";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { GatewayError } from "../../gateway/errors.ts";
+import { errorTable, GatewayError } from "../../gateway/errors.ts";
+import type { ErrorCode } from "../../wire/codes.ts";
 import type { Glass, GlassOptions } from "./glass-door.ts";
 import { ask, buildGlass, codeOf, handshake } from "./glass-door.ts";
 
@@ -159,16 +160,27 @@ describe("client secrets", () => {
 
 describe("HTTP", () => {
   it("says its version and whether it is ready, with the reason when it is not", async () => {
-    let reason: string | null = null;
-    const glass = await build({ http: { notReadyBecause: () => reason } });
+    let reason: ErrorCode | null = null;
+    const asked: string[] = [];
+    const notReadyBecause = (address: string) => {
+      asked.push(address);
+      return reason;
+    };
+    const glass = await build({ http: { notReadyBecause }, trustedProxies: 1 });
     expect(JSON.parse((await ask(glass.port, "GET", "/healthz")).text)).toEqual({
       status: "ok",
       version: "1.2.3",
     });
-    expect((await ask(glass.port, "GET", "/readyz")).status).toBe(200);
+    const good = await ask(glass.port, "GET", "/readyz", { "X-Forwarded-For": "203.0.113.7" });
+    expect([good.status, JSON.parse(good.text)]).toEqual([200, { ready: true }]);
+    expect(asked).toEqual(["203.0.113.7"]);
     reason = "draining";
     const answer = await ask(glass.port, "GET", "/readyz");
-    expect([answer.status, JSON.parse(answer.text)]).toEqual([503, { ready: false, reason: "draining" }]);
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([
+      503,
+      { ready: false, code: "draining", message: errorTable.draining.message },
+    ]);
+    expect(answer.headers["retry-after"]).toBe("1");
     expect((await ask(glass.port, "HEAD", "/readyz")).status).toBe(503);
   });
 

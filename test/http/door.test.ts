@@ -168,7 +168,7 @@ describe("the door with keys", () => {
       expect(own.headers["access-control-allow-origin"]).toBeUndefined();
       const listed = await send(route, { ...bearer(key), Origin: "https://app.example" });
       expect(listed.status).toBe(route.ok);
-      if (route.ok !== 101 && route.access !== "open") {
+      if (route.ok !== 101) {
         expect(listed.headers["access-control-allow-origin"]).toBe("https://app.example");
         expect(listed.headers.vary).toBe("Origin");
       }
@@ -301,6 +301,57 @@ describe("the door without keys", () => {
   });
 });
 
+describe("the door of a gateway that serves its network with its own certificate", () => {
+  const ownNames = ["desk.local", "192.168.1.5", "fd00::5"];
+  let glass: Glass;
+  beforeAll(async () => {
+    glass = await buildGlass({
+      apiKeys: [{ name: "acme", key }],
+      allowedHosts: ["voice.example"],
+      publicUrl: "https://talk.example",
+      ownNames,
+    });
+  });
+  afterAll(() => glass.close());
+
+  it.each([
+    "192.168.1.5:8443",
+    "[fd00::5]:8443",
+    "[fd00:0::5]",
+    "desk.local",
+    "DESK.local:1",
+    "talk.example",
+  ])("knows the machine as %s", async (host) => {
+    expect((await ask(glass.port, "GET", "/", { Host: host })).status).toBe(200);
+    expect(
+      (await ask(glass.port, "GET", "/", { Host: host, Origin: new URL(`http://${host}`).origin })).status,
+    ).toBe(200);
+  });
+
+  it.each(["192.168.1.6", "evil.example", "192.168.1.5.evil.example", "desk.local.evil.example", "fd00::5"])(
+    "does not know it as %s",
+    async (host) => {
+      const answer = await ask(glass.port, "GET", "/", { Host: host });
+      expect([answer.status, codeOf(answer)]).toEqual([421, "host_not_allowed"]);
+    },
+  );
+
+  it("lets its page in by the public address, whatever a proxy in between says", async () => {
+    const headers = { ...handshake, Host: "talk.example", Authorization: `Bearer ${key}` };
+    const come = (origin: string) => ask(glass.port, "GET", "/v1/realtime", { ...headers, Origin: origin });
+    expect((await come("https://talk.example")).status).toBe(101);
+    expect(codeOf(await come("https://talk.example:444"))).toBe("origin_not_allowed");
+  });
+
+  it("keeps a foreign page out that found the address", async () => {
+    const answer = await ask(glass.port, "GET", "/v1/realtime", {
+      ...{ ...handshake, Host: "192.168.1.5:8443", Origin: "https://evil.example" },
+      Authorization: `Bearer ${key}`,
+    });
+    expect([answer.status, codeOf(answer)]).toEqual([403, "origin_not_allowed"]);
+  });
+});
+
 describe("behind a proxy", () => {
   it("believes as many entries of X-Forwarded-For as proxies are trusted, and X-Forwarded-Proto", async () => {
     const glass = await buildGlass({ apiKeys: [{ name: "acme", key }], trustedProxies: 1 });
@@ -353,6 +404,20 @@ describe("a place for a session", () => {
     expect(codeOf(await come())).toBe("too_many_sessions");
     expect(codeOf(await come("?resume=1"))).toBe("too_many_sessions");
     expect((await come("?resume=token&last_seq=3")).status).toBe(101);
+    await glass.close();
+  });
+
+  it.each([
+    ["too_many_sessions", 503],
+    ["too_many_connections", 429],
+    ["draining", 503],
+    ["audio_front_end_down", 503],
+  ] as const)("is asked for by plain HTTP and refused with %s, as the handshake is", async (code, status) => {
+    const glass = await buildGlass({ http: { notReadyBecause: () => code } });
+    const answer = await ask(glass.port, "GET", "/v1/realtime?model=x");
+    expect([answer.status, codeOf(answer), answer.headers["retry-after"]]).toEqual([status, code, "1"]);
+    const resumes = await ask(glass.port, "GET", "/v1/realtime?resume=token&last_seq=3");
+    expect(codeOf(resumes)).toBe(code === "too_many_sessions" ? "upgrade_required" : code);
     await glass.close();
   });
 

@@ -19,6 +19,8 @@ export interface GlassOptions {
   apiKeys?: ApiKey[];
   allowedOrigins?: string[];
   allowedHosts?: string[];
+  publicUrl?: string;
+  ownNames?: string[];
   trustedProxies?: number;
   maxSessions?: number;
   audioHealthy?: () => boolean;
@@ -59,13 +61,18 @@ export async function buildGlass(options: GlassOptions = {}): Promise<Glass> {
     apiKeys = [],
     allowedOrigins = [],
     allowedHosts = [],
+    publicUrl = null,
+    ownNames = [],
     trustedProxies = 0,
     maxSessions = 10,
   } = options;
   const system = createSystemClock();
   const clock = { ...system, skipMs: 0, epochMs: () => system.epochMs() + clock.skipMs };
   const clientSecrets = createClientSecrets(signingSecret, clock);
-  const door = createDoor({ apiKeys, allowedOrigins, allowedHosts, clientSecrets });
+  const door = createDoor({
+    ...{ apiKeys, allowedOrigins, allowedHosts, publicUrl, clientSecrets },
+    ownNames: () => ownNames,
+  });
   const contexts: RealtimeContext[] = [];
   const counted: string[] = [];
   const faults: unknown[] = [];

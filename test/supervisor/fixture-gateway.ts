@@ -32,6 +32,7 @@ process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("message", (message: ToGateway) => {
   if (message.type === "start") start(message.port, message.speechSockets);
+  if (message.type === "beat") tell({ type: "beat" });
   if (message.type === "drain") {
     process.stderr.write("told to drain\n");
     if (mode !== "stubborn") process.exit(0);

@@ -51,6 +51,17 @@ describe("the supervisor", () => {
     expect(one.stdout.match(/Parley is at/g)).toHaveLength(1);
   });
 
+  it("kills a gateway that hangs without dying, and brings it back at the same port", async () => {
+    const one = start("good", { PARLEY_HANG_TIMEOUT_MS: "1000" });
+    const url = await one.url();
+    const pid = Number(await textOf(`${url}pid`));
+    process.kill(pid, "SIGSTOP");
+    await one.sees("stderr", new RegExp(`"pid":${pid},"msg":"gateway process hangs; it is killed"`));
+    await one.sees("stderr", /sockets null/, 2);
+    expect(Number(await textOf(`${url}pid`))).not.toBe(pid);
+    expect(await textOf(`${url}metrics`)).toContain('parley_worker_restarts_total{worker="gateway"} 1');
+  });
+
   it("joins the metrics of all its gateways", async () => {
     const one = start("good", { PARLEY_PROCESSES: "2" });
     const url = await one.url();
