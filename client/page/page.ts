@@ -1,14 +1,39 @@
-/** The page's entry point: one button, both sides' words, and plain words for whatever goes wrong. */
+/** The page's entry point: builds the views, the desk with its one call, and joins them. */
 import type { TurnEvent } from "../../wire/extensions.ts";
 import type { ConversationState } from "../conversation-state.ts";
-import { ParleyClient } from "../parley-client.ts";
+import { listMicrophones } from "../microphone-devices.ts";
 import { ParleyError } from "../parley-error.ts";
-import { VoiceCall } from "../voice-call.ts";
-import { ConversationView, type ShownTurn } from "./conversation-view.ts";
+import type { VoiceCall } from "../voice-call.ts";
+import { installShell } from "./app-shell.ts";
+import { CallDesk } from "./call-desk.ts";
+import { CallDisplay } from "./call-display.ts";
+import { type CallSettings, loadSettings, readSettings, saveSettings } from "./call-settings.ts";
+import { CaptionsView, type ShownTurn } from "./captions-view.ts";
+import { Dial } from "./dial.ts";
+import { GatePicture } from "./gate-picture.ts";
+import { KeepAwake } from "./keep-awake.ts";
+import { NoticeView } from "./notice-view.ts";
+import {
+  isBrowserAble,
+  type NoticeAction,
+  type NoticePlace,
+  noticeOf,
+  reconnectingNotice,
+} from "./notices.ts";
+import { find, setText } from "./page-elements.ts";
+import { RetryClock } from "./retry-clock.ts";
+import { SettingsPanel } from "./settings-panel.ts";
+import { listenForShortcuts, listShortcuts } from "./shortcuts.ts";
+import { statusWords } from "./status-words.ts";
+import { TalkControl, type TalkFacts } from "./talk-control.ts";
+import { TotalsView } from "./totals-view.ts";
+import { fileNameOf, saveFile } from "./transcript-export.ts";
+import { WaterfallView } from "./waterfall-view.ts";
 
-/** Put in by the bundler: the worklets' hashed addresses. */
+/** Put in by the bundler: the hashed addresses of files that are bundled on their own. */
 declare const MICROPHONE_WORKLET_URL: string;
 declare const PLAYER_WORKLET_URL: string;
+declare const SERVICE_WORKER_URL: string;
 
 /** A debugging aid: `window.parley` in the console. */
 export interface PageProbe {
@@ -18,6 +43,8 @@ export interface PageProbe {
   readonly errors: readonly string[];
   /** Reports of the latest 100 turns (where their time went). */
   readonly reports: readonly TurnEvent[];
+  /** Milliseconds from the end of the user's voice to the first sound heard, of the latest 100 answers. */
+  readonly waits: readonly number[];
   /** With `?record=1` in the page's address: what was played so far, int16 mono at 24 kHz. */
   recording(): Int16Array;
 }
@@ -30,174 +57,322 @@ declare global {
 
 const keyName = "parley.api-key";
 const maxKept = 100;
-const statusWords: Readonly<Record<ConversationState, string>> = {
-  closed: "Press Talk and ask something.",
-  connecting: "Connecting…",
-  listening: "Listening. Say something.",
-  hearing: "I hear you…",
-  thinking: "Thinking…",
-  speaking: "Speaking. Talk over it to interrupt.",
-};
+const probeTimeoutMs = 4000;
 
-function find<Type extends HTMLElement>(id: string): Type {
-  const element = document.getElementById(id);
-  if (element === null) throw new Error(`the page has no #${id}`);
-  return element as Type;
-}
-
-const talk = find<HTMLButtonElement>("talk");
-const talkLabel = find("talk-label");
-const status = find("status");
-const problem = find("problem");
-const figures = find("figures");
-const keyForm = find<HTMLFormElement>("key-form");
-const keyInput = find<HTMLInputElement>("key");
-const view = new ConversationView({
-  list: find("turns"),
-  hint: find("hint"),
-  scroller: find("conversation"),
-});
+const query = new URLSearchParams(location.search);
+let settings: CallSettings = loadSettings(localStorage);
+// The installed app's shortcuts say how one wants to talk this time.
+settings = readSettings({ ...settings, ...(query.has("mode") && { mode: query.get("mode") }) });
 const errors: string[] = [];
-const reports: TurnEvent[] = [];
-let call: VoiceCall | null = null;
+const hasKeys = matchMedia("(hover: hover)");
 
-function createCall(): VoiceCall {
-  const client = new ParleyClient({
+const display = new CallDisplay({
+  captions: new CaptionsView({
+    list: find("captions"),
+    intro: find("intro"),
+    scroller: find("conversation"),
+  }),
+  waterfall: new WaterfallView({ list: find("turns"), empty: find("turns-empty"), legend: find("legend") }),
+  totals: new TotalsView({
+    totals: find("totals"),
+    headline: find("headline-figure"),
+    headlineNote: find("headline-note"),
+    latest: find("latest"),
+  }),
+  gate: new GatePicture({
+    canvas: find("gate"),
+    in: find("gate-in"),
+    out: find("gate-out"),
+    noise: find("gate-noise"),
+  }),
+  dial: new Dial({ canvas: find("ring"), meter: find("meter") }),
+});
+const awake = new KeepAwake();
+const desk = new CallDesk(
+  {
     url: new URL("/v1/realtime", location.href).href,
-    apiKey: () => sessionStorage.getItem(keyName) ?? "",
-    audio: "binary",
-    extensions: { duck: true, debug: true },
-  });
-  const made = new VoiceCall({
-    client,
     workletUrls: { microphone: MICROPHONE_WORKLET_URL, player: PLAYER_WORKLET_URL },
-    record: new URLSearchParams(location.search).get("record") === "1",
-  });
-  client.on("state", ({ state }) => showState(state));
-  client.on("input_audio_buffer.committed", (event) => view.reserve("user", event.item_id));
-  client.on("userTranscript", (words) => view.show({ ...words, speaker: "user", interrupted: false }));
-  client.on("conversation.item.input_audio_transcription.failed", (event) =>
-    view.show({
-      itemId: event.item_id,
-      speaker: "user",
-      text: "(not understood)",
-      final: true,
-      interrupted: false,
-    }),
-  );
-  client.on("replyTranscript", (words) => view.show({ ...words, speaker: "reply" }));
-  client.on("reconnecting", ({ cause }) => tell(`${cause.message} Connecting again…`));
-  client.on("restarted", ({ message }) => {
-    tell("");
-    view.divide(message);
-  });
-  client.on("parley.turn", showFigures);
-  made.on("level", showLevel);
-  made.on("error", complain);
-  made.on("ended", ({ error }) => {
-    if (error !== null) complain(error);
-    showLevel(0);
-  });
-  return made;
-}
+    apiKey: () => sessionStorage.getItem(keyName) ?? "",
+    record: query.get("record") === "1",
+  },
+  settings,
+);
+const talkButton = find<HTMLButtonElement>("talk");
+const talk = new TalkControl(talkButton, find("talk-label"), {
+  begin,
+  end,
+  toggleMute: () => desk.toggleMute(),
+  press: () => desk.press(),
+  release: () => desk.release(),
+  latched: () => showFacts(desk.facts),
+});
+const notices = new NoticeView(
+  {
+    box: find("notice"),
+    alert: find("alert"),
+    steps: find("notice-steps"),
+    keyForm: find("key-form"),
+    keyInput: find("key"),
+    countdown: find("countdown"),
+    actions: find("notice-actions"),
+    close: find("notice-close"),
+  },
+  { action: act, key: useKey },
+);
+const panel = new SettingsPanel(
+  {
+    dialog: find("settings"),
+    form: find("settings-form"),
+    microphone: find("microphone"),
+    microphoneNote: find("microphone-note"),
+    reset: find("settings-reset"),
+    close: find("settings-close"),
+  },
+  settings,
+  change,
+);
 
-async function begin(): Promise<void> {
-  tell("");
-  keyForm.hidden = true;
-  talk.dataset.state = "connecting";
-  showWords("connecting", "Asking for the microphone…");
-  call = createCall();
-  const begun = call;
-  try {
-    await begun.start();
-  } catch (error) {
-    if (call === begun) showState("closed");
-    if (error instanceof ParleyError && error.code === "closed_by_caller") return;
-    complain(
-      error instanceof ParleyError ? error : new ParleyError("internal_error", { detail: String(error) }),
-    );
-  }
+// ---- Beginning, ending, and what goes wrong -----------------------------------------------------------------
+
+/** What the clock tries: a call that the user asked for, or just whether the server is there. */
+let trying: "call" | "server" = "call";
+const clock = new RetryClock({
+  tick: (seconds) => notices.count(`Trying again in ${seconds} s`),
+  attempt: () => {
+    notices.count("Trying…");
+    return trying === "call" ? desk.begin() : lookForServer();
+  },
+  givenUp: () => notices.count("No more tries. Press Try again whenever you like."),
+});
+
+function begin(): void {
+  clock.stop();
+  notices.clear();
+  // Without https there is no microphone to ask for.
+  if (globalThis.isSecureContext) void desk.begin();
+  else complain(new ParleyError("microphone_insecure"), true);
 }
 
 function end(): void {
-  call?.stop();
-  showState("closed");
+  clock.stop();
+  notices.clear();
+  desk.end();
 }
 
-function showState(state: ConversationState): void {
-  showWords(state, statusWords[state]);
-  if (state !== "closed" && state !== "connecting") tell("");
+function act(action: NoticeAction): void {
+  if (action === "reload") location.reload();
+  else if (action === "stop-trying") {
+    clock.stop();
+    notices.clear();
+    talkButton.focus();
+  } else if (clock.running) clock.hurry();
+  else {
+    talkButton.focus();
+    begin();
+  }
 }
 
-function showWords(state: ConversationState, words: string): void {
-  talk.dataset.state = state;
-  talkLabel.textContent = state === "closed" ? "Talk" : "End";
-  if (status.textContent !== words) status.textContent = words;
+function useKey(key: string): void {
+  sessionStorage.setItem(keyName, key);
+  talkButton.focus();
+  begin();
 }
 
-function showLevel(levelRatio: number): void {
-  // Speech lies around 0.02 to 0.2; the root spreads that over the ring's width.
-  talk.style.setProperty("--level", Math.min(1, Math.sqrt(levelRatio) * 2).toFixed(2));
+function place(): NoticePlace {
+  return { userAgent: navigator.userAgent, url: new URL(location.href), online: navigator.onLine };
 }
 
-function showFigures(report: TurnEvent): void {
-  reports.push(report);
-  if (reports.length > maxKept) reports.shift();
-  if (report.kind !== "voice") return;
-  const { turn_ms: turnMs, infra_ms: infraMs } = report.totals;
-  figures.textContent = `Answered ${(turnMs / 1000).toFixed(1)} s after your last word; ${Math.round(infraMs)} ms of it were Parley's own.`;
-}
-
-function tell(words: string): void {
-  if (problem.textContent !== words) problem.textContent = words;
-}
-
-function complain(error: ParleyError): void {
+function complain(error: ParleyError, over: boolean): void {
   errors.push(error.code);
   if (errors.length > maxKept) errors.shift();
-  tell(error.message);
-  if (
-    error.code !== "missing_api_key" &&
-    error.code !== "invalid_api_key" &&
-    error.code !== "api_key_unusable"
-  )
+  const notice = noticeOf(error, place());
+  if (notice.asksKey) sessionStorage.removeItem(keyName);
+  if (!over && desk.state !== "closed") {
+    notices.show({ ...notice, actions: [], retries: false }, true);
     return;
-  sessionStorage.removeItem(keyName);
-  keyForm.hidden = false;
-  keyInput.value = "";
-  keyInput.focus();
+  }
+  notices.show(notice);
+  if (!notice.retries) clock.stop();
+  else if (!clock.running) {
+    trying = "call";
+    clock.start();
+  }
 }
 
-talk.addEventListener("click", () => {
-  if (talk.dataset.state === "closed") void begin();
-  else end();
-});
+/** Whether the server answers at all; says so if it doesn't. */
+async function lookForServer(): Promise<boolean> {
+  try {
+    const response = await fetch("/healthz", {
+      cache: "no-store",
+      signal: AbortSignal.timeout(probeTimeoutMs),
+    });
+    const { version } = (await response.json()) as { version?: string };
+    if (version !== undefined) setText(find("about"), `Kept in this browser. Parley ${version}.`);
+    if (clock.running) notices.clear();
+    return true;
+  } catch {
+    if (desk.state !== "closed") return true;
+    notices.show(noticeOf(new ParleyError("server_unreachable"), place()));
+    trying = "server";
+    clock.start();
+    return false;
+  }
+}
 
-keyForm.addEventListener("submit", (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(keyName, keyInput.value.trim());
-  talk.focus();
-  void begin();
-});
+// ---- What a call tells --------------------------------------------------------------------------------------
 
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && talk.dataset.state === "speaking") void call?.interrupt();
-});
+let said: ConversationState = "closed";
 
-document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState !== "visible" || call === null) return;
-  void call.microphone.wake();
-  void call.player.wake();
+function showFacts(facts: TalkFacts): void {
+  const { state, mode, muted, pressed } = facts;
+  const { dataset } = document.body;
+  dataset.state = state;
+  dataset.mode = mode;
+  toggle(dataset, "muted", muted);
+  toggle(dataset, "pressed", pressed);
+  talk.show(facts);
+  const words = statusWords(facts, { asking: desk.asking, latched: talk.latched, keys: hasKeys.matches });
+  setText(find("status"), words.status);
+  setText(find("hint"), words.hint);
+  find<HTMLButtonElement>("interrupt-button").disabled = !["speaking", "thinking"].includes(state);
+  find<HTMLButtonElement>("end-button").disabled = state === "closed";
+  for (const input of document.querySelectorAll<HTMLInputElement>("#mode input"))
+    input.checked = input.value === mode;
+  display.showState(state);
+  awake.wanted = state !== "closed";
+  const changed = state !== said;
+  if (changed && said === "connecting" && state !== "closed") {
+    if (!clock.running || trying === "call") notices.clear();
+    clock.stop();
+    announce("The conversation has begun.");
+  }
+  said = state;
+}
+
+function toggle(dataset: DOMStringMap, name: string, on: boolean): void {
+  if (on) dataset[name] = "";
+  else delete dataset[name];
+}
+
+/** For screen readers, and only what nobody can hear anyway. */
+function announce(words: string): void {
+  setText(find("announcer"), words);
+}
+
+/** What of a call concerns more than its display. */
+function listen(call: VoiceCall): void {
+  const { client } = call;
+  client.on("reconnecting", ({ attempt, delayMs, cause }) => {
+    notices.show(reconnectingNotice(cause, place()));
+    const seconds = Math.max(1, Math.round(delayMs / 1000));
+    notices.count(`Try ${attempt}, in ${seconds} s`);
+  });
+  client.on("restarted", ({ message }) => {
+    notices.clear();
+    announce(message);
+  });
+  client.on("userTranscript", () => {
+    find<HTMLButtonElement>("export-button").disabled = display.records.length === 0;
+  });
+  call.on("devices", (devices) => panel.showMicrophones(devices));
+  call.on("microphone", ({ lost }) => {
+    void showMicrophones();
+    if (lost !== null) complain(lost, false);
+  });
+}
+
+async function showMicrophones(): Promise<void> {
+  panel.showMicrophones(await listMicrophones());
+}
+
+// ---- Settings, keys, the shell ------------------------------------------------------------------------------
+
+function change(next: CallSettings): void {
+  saveSettings(localStorage, next);
+  useSettings(next);
+}
+
+function useSettings(next: CallSettings): void {
+  settings = next;
+  panel.settings = settings;
+  find("log").setAttribute("aria-live", settings.announceCaptions ? "polite" : "off");
+  desk.apply(settings);
+}
+
+function toggleMeasures(): void {
+  const shown = document.body.classList.toggle("measuring");
+  const button = find("measures-button");
+  button.setAttribute("aria-expanded", String(shown));
+}
+
+desk.on("call", (call) => {
+  display.listen(call);
+  listen(call);
 });
+desk.on("facts", showFacts);
+desk.on("trouble", ({ error, over }) => complain(error, over));
+desk.on("ended", () => announce("The conversation has ended."));
+
+find("interrupt-button").addEventListener("click", () => desk.interrupt());
+find("end-button").addEventListener("click", () => {
+  end();
+  talkButton.focus();
+});
+find("measures-button").addEventListener("click", toggleMeasures);
+find("settings-button").addEventListener("click", () => {
+  void showMicrophones();
+  panel.open();
+});
+const shortcuts = find<HTMLDialogElement>("shortcuts");
+listShortcuts(find("shortcut-list"));
+find("shortcuts-button").addEventListener("click", () => shortcuts.showModal());
+find("shortcuts-close").addEventListener("click", () => shortcuts.close());
+find("export-button").addEventListener("click", () => saveFile(fileNameOf(new Date()), display.transcript()));
+find("mode").addEventListener("change", (event) => {
+  const mode = (event.target as HTMLInputElement).value as CallSettings["mode"];
+  change({ ...settings, mode });
+});
+listenForShortcuts(
+  talkButton,
+  {
+    hold: () => talk.hold(),
+    letGo: () => talk.letGo(),
+    toggleMute: () => desk.toggleMute(),
+    interrupt: () => desk.interrupt(),
+    end: () => desk.state !== "closed" && end(),
+    toggleMode: () =>
+      change({ ...settings, mode: settings.mode === "hands-free" ? "push-to-talk" : "hands-free" }),
+    openSettings: () => find("settings-button").click(),
+    openList: () => shortcuts.showModal(),
+  },
+  () => settings.singleKeys,
+);
+globalThis.addEventListener("online", () => clock.hurry());
 
 window.parley = {
   get state() {
-    return call?.client.state ?? "closed";
+    return desk.state;
   },
   get turns() {
-    return view.turns;
+    return display.turns;
   },
   errors,
-  reports,
-  recording: () => call?.player.recording() ?? new Int16Array(0),
+  reports: display.reports,
+  waits: display.waits,
+  recording: () => desk.call?.player.recording() ?? new Int16Array(0),
 };
+
+useSettings(settings);
+display.showState("closed");
+if (!isBrowserAble()) {
+  complain(new ParleyError("microphone_unsupported"), true);
+  talkButton.disabled = true;
+} else if (!globalThis.isSecureContext) complain(new ParleyError("microphone_insecure"), true);
+performance.mark("parley-interactive");
+void lookForServer();
+void installShell(SERVICE_WORKER_URL, {
+  updated: (use) => {
+    find("update").hidden = false;
+    find("update-button").addEventListener("click", use, { once: true });
+  },
+});

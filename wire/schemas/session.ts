@@ -117,7 +117,8 @@ export const transcriptionSchema = z.object({
 
 const inputSchema = z.object({
   format: optional(audioFormatSchema),
-  noise_reduction: optional(z.object({ type: optional(z.enum(["near_field", "far_field"])) })),
+  // "none" is Parley's own: null means left out, since clients send it unasked.
+  noise_reduction: optional(z.object({ type: optional(z.enum(["near_field", "far_field", "none"])) })),
   transcription: transcriptionSchema.nullish(),
   turn_detection: turnDetectionSchema.nullish(),
 });

@@ -58,7 +58,7 @@ export function patchFromSession(session: SessionSettings, rules: FormatRules): 
       input &&
       definedFields({
         format: formatFromWire(input.format, rules, "session.audio.input.format"),
-        noiseReduction: input.noise_reduction?.type,
+        noiseReduction: input.noise_reduction?.type === "none" ? null : input.noise_reduction?.type,
         transcription: input.transcription && definedFields(input.transcription),
         turnDetection: input.turn_detection && turnDetectionFromWire(input.turn_detection),
       }),

@@ -94,6 +94,13 @@ const configs: fc.Arbitrary<SessionConfig> = fc.record({
 });
 
 describe("a session's way to the client and back", () => {
+  it("takes the noise reduction none for off, where null leaves it as it was", () => {
+    const noiseReductionOf = (noise_reduction: unknown) =>
+      patchOf({ type: "realtime", audio: { input: { noise_reduction } } }).input;
+    expect(noiseReductionOf({ type: "none" })).toEqual({ noiseReduction: null });
+    expect(noiseReductionOf(null)).toEqual({});
+  });
+
   it("gives the same configuration when a client sends back what it was shown", () => {
     fc.assert(
       fc.property(configs, (sent) => {

@@ -1,0 +1,169 @@
+/** What is known of each turn, joined from the server's reports and this device's own clock. */
+import type { TurnEvent } from "../../wire/extensions.ts";
+
+/** One answer. */
+export interface TurnRecord {
+  /** From 1, in the order of their beginning. */
+  number: number;
+  responseId: string;
+  /** What the user said to it; empty while unknown. */
+  asked: string;
+  /** From the end of the user's voice to the first sound heard, on this device's clock; null until (or unless) heard. */
+  waitMs: number | null;
+  /** The server's ledger; null until it came. */
+  report: TurnEvent | null;
+  interrupted: boolean;
+}
+
+export interface SessionTotals {
+  turns: number;
+  /** Of this device's clock; null without an answer. */
+  medianWaitMs: number | null;
+  p95WaitMs: number | null;
+  /** Time that was Parley's own, of the server's ledger. */
+  medianInfraMs: number | null;
+  p95InfraMs: number | null;
+  interruptions: number;
+  /** Sound sent, and sound of replies heard. */
+  spokenMs: number;
+  heardMs: number;
+  /** Engines that answered, by name; with how many attempts failed. */
+  engines: { name: string; used: number; failed: number }[];
+}
+
+/** Older turns are forgotten, also by the totals. */
+const maxTurns = 300;
+/** Items and words that wait for their response. */
+const maxOpenItems = 64;
+
+/**
+ * The value at a share of the sorted ones (nearest rank).
+ *
+ * @param ratio - in (0, 1]
+ * @returns null for no values
+ */
+export function quantile(values: readonly number[], ratio: number): number | null {
+  if (values.length === 0) return null;
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(ratio * sorted.length) - 1)]!;
+}
+
+export class TurnBook {
+  readonly #turns = new Map<string, TurnRecord>();
+  readonly #responseOfItem = new Map<string, string>();
+  readonly #heardMs = new Map<string, number>();
+  #heardEarlierMs = 0;
+  #spokenMs = 0;
+  #asked = "";
+  #begun = 0;
+
+  /** Oldest first. */
+  get turns(): TurnRecord[] {
+    return [...this.#turns.values()];
+  }
+
+  /** The user's words: the next response, or the newest without words, answers them. */
+  noteAsked(text: string): void {
+    const last = [...this.#turns.values()].at(-1);
+    if (last !== undefined && last.asked === "" && last.report === null) last.asked = text;
+    else this.#asked = text;
+  }
+
+  /** A response speaks in that item. */
+  noteItem(responseId: string, itemId: string): void {
+    this.#responseOfItem.set(itemId, responseId);
+    forgetOldest(this.#responseOfItem, maxOpenItems);
+    this.#turn(responseId);
+  }
+
+  /** Its first sound was heard. */
+  noteAnswered(itemId: string, waitMs: number): TurnRecord | null {
+    const turn = this.#turnOfItem(itemId);
+    if (turn !== null) turn.waitMs ??= waitMs;
+    return turn;
+  }
+
+  noteInterrupted(itemId: string): void {
+    const turn = this.#turnOfItem(itemId);
+    if (turn !== null) turn.interrupted = true;
+  }
+
+  noteReport(report: TurnEvent): TurnRecord {
+    const turn = this.#turn(report.response_id);
+    turn.report = report;
+    return turn;
+  }
+
+  /** How far an item was played. */
+  noteHeard(itemId: string, playedMs: number): void {
+    const before = this.#heardMs.get(itemId) ?? 0;
+    this.#heardMs.set(itemId, Math.max(before, playedMs));
+    if (this.#heardMs.size <= maxOpenItems) return;
+    const [oldest, oldestMs] = this.#heardMs.entries().next().value!;
+    this.#heardEarlierMs += oldestMs;
+    this.#heardMs.delete(oldest);
+  }
+
+  /** That much sound went to the server. */
+  noteSpoken(durationMs: number): void {
+    this.#spokenMs += durationMs;
+  }
+
+  totals(): SessionTotals {
+    const turns = this.turns;
+    const waits = turns.flatMap(({ waitMs }) => (waitMs === null ? [] : [waitMs]));
+    const infra = turns.flatMap(({ report }) => (report === null ? [] : [report.totals.infra_ms]));
+    return {
+      turns: turns.length,
+      medianWaitMs: quantile(waits, 0.5),
+      p95WaitMs: quantile(waits, 0.95),
+      medianInfraMs: quantile(infra, 0.5),
+      p95InfraMs: quantile(infra, 0.95),
+      interruptions: turns.filter(({ interrupted }) => interrupted).length,
+      spokenMs: this.#spokenMs,
+      heardMs: this.#heardEarlierMs + [...this.#heardMs.values()].reduce((sum, ms) => sum + ms, 0),
+      engines: countEngines(turns),
+    };
+  }
+
+  #turnOfItem(itemId: string): TurnRecord | null {
+    const responseId = this.#responseOfItem.get(itemId);
+    return responseId === undefined ? null : (this.#turns.get(responseId) ?? null);
+  }
+
+  #turn(responseId: string): TurnRecord {
+    const known = this.#turns.get(responseId);
+    if (known !== undefined) return known;
+    this.#begun++;
+    const turn: TurnRecord = {
+      number: this.#begun,
+      responseId,
+      asked: this.#asked,
+      waitMs: null,
+      report: null,
+      interrupted: false,
+    };
+    this.#asked = "";
+    this.#turns.set(responseId, turn);
+    forgetOldest(this.#turns, maxTurns);
+    return turn;
+  }
+}
+
+function countEngines(turns: readonly TurnRecord[]): SessionTotals["engines"] {
+  const engines = new Map<string, { name: string; used: number; failed: number }>();
+  for (const { report } of turns) {
+    for (const { stage, provider, outcome } of report?.providers ?? []) {
+      const name = `${stage} ${provider}`;
+      const engine = engines.get(name) ?? { name, used: 0, failed: 0 };
+      if (outcome === "failed") engine.failed++;
+      else engine.used++;
+      engines.set(name, engine);
+    }
+  }
+  return [...engines.values()];
+}
+
+function forgetOldest(map: Map<string, unknown>, most: number): void {
+  if (map.size > most) map.delete(map.keys().next().value!);
+}
