@@ -4,6 +4,7 @@ import type { ParleyError } from "./parley-error.ts";
 import type { ReplyAudio } from "./playback-queue.ts";
 import type { ReconnectPolicy } from "./reconnect-policy.ts";
 import type { WebSocketConstructor } from "./server-link.ts";
+import type { SpokenWord } from "./spoken-words.ts";
 import type { ReplyTranscript, Transcript } from "./transcripts.ts";
 
 type VendorSettings = Extract<
@@ -23,6 +24,34 @@ export type SessionSettings = Omit<VendorSettings, "type" | "audio"> & {
 /** Overrides for one response. */
 export type ResponseSettings = NonNullable<Extract<ClientEvent, { type: "response.create" }>["response"]>;
 
+/** What a client may ask for beyond the Realtime protocol. Servers other than Parley ignore it. */
+export interface ClientExtensions {
+  /** `duck` and `unduck`: quieter while a possible interruption is judged. */
+  duck?: boolean;
+  /** `parley.turn`: where each turn's time went. */
+  debug?: boolean;
+  /** `words`: when each word of a spoken reply sounds. */
+  words?: boolean;
+  /** `gateLevel`: ten times a second, what the gateway's noise gate hears and what it lets through. */
+  level?: boolean;
+  /** The client's sound has no echo cancellation: the gateway expects its own voice to come back. */
+  echoGuard?: boolean;
+}
+
+/** The microphone's signal as the gateway hears it. dBFS. */
+export interface GateLevel {
+  /** End of the stretch, in samples received since the conversation began (16 kHz). */
+  sample: number;
+  rawDb: number;
+  gatedDb: number;
+  noiseDb: number;
+  /** Probability of speech, 0 to 1. */
+  speechRatio: number;
+  /** 16 bands of the mel scale from 60 Hz to 8 kHz, before and after the gate; null while the gate rests. */
+  rawBandsDb: readonly number[] | null;
+  gatedBandsDb: readonly number[] | null;
+}
+
 export interface ParleyClientOptions {
   /** The gateway: `https://host`, `wss://host/v1/realtime?model=…`; without a path, `/v1/realtime` is added. */
   url: string;
@@ -30,8 +59,8 @@ export interface ParleyClientOptions {
   apiKey?: string | (() => string | Promise<string>);
   /** How sound travels. "binary" (default) is Parley's own, without base64; "base64" works with any Realtime server. */
   audio?: "binary" | "base64";
-  /** Parley's extensions: `duck` (quieter while a barge-in is judged), `debug` (a report after each turn). */
-  extensions?: { duck?: boolean; debug?: boolean };
+  /** Parley's extensions; all are off unless asked for (a `VoiceCall` asks for `words`, and for `echoGuard` where needed). */
+  extensions?: ClientExtensions;
   /** How a lost connection is taken up again; false: never. */
   reconnect?: Partial<ReconnectPolicy> | false;
   /** Longest wait for a connection, and for the answer to `configure`. Default 10,000. */
@@ -55,6 +84,10 @@ export interface ClientEvents {
   audioEnd: { itemId: string };
   /** The user speaks: sound that is still playing must stop now. */
   userSpeaking: { itemId: string };
+  /** When words of a spoken reply sound, as the server tells it (extension `words`); more follow as more is spoken. */
+  words: { itemId: string; words: readonly SpokenWord[] };
+  /** What the gate makes of the microphone's sound (extension `level`), ten times a second while audio comes. */
+  gateLevel: GateLevel;
   duck: undefined;
   unduck: undefined;
   error: ParleyError;

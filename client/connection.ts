@@ -1,5 +1,11 @@
+import type { ParleyClientOptions } from "./client-events.ts";
 import { errorOfClose, ParleyError } from "./parley-error.ts";
-import { isReconnectable, type ReconnectPolicy, reconnectDelayMs } from "./reconnect-policy.ts";
+import {
+  defaultReconnectPolicy,
+  isReconnectable,
+  type ReconnectPolicy,
+  reconnectDelayMs,
+} from "./reconnect-policy.ts";
 import {
   diagnoseRefusal,
   subprotocols,
@@ -8,7 +14,8 @@ import {
 } from "./server-link.ts";
 
 export interface ConnectionOptions {
-  url: URL;
+  /** Asked anew for every attempt. */
+  url: () => URL;
   /** Asked anew for every attempt; "" for none. */
   apiKey: () => Promise<string>;
   /** From the first byte to the server's first event. */
@@ -18,6 +25,21 @@ export interface ConnectionOptions {
   webSocket: WebSocketConstructor;
   /** Uniform in [0, 1). */
   random: () => number;
+}
+
+/** From the first byte to the server's readiness. */
+export const defaultConnectTimeoutMs = 10_000;
+
+/** What a client's options say about its connection, with the defaults. */
+export function connectionOptions(options: ParleyClientOptions, url: () => URL): ConnectionOptions {
+  return {
+    url,
+    apiKey: async () => (typeof options.apiKey === "function" ? options.apiKey() : (options.apiKey ?? "")),
+    connectTimeoutMs: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
+    policy: options.reconnect === false ? null : { ...defaultReconnectPolicy, ...options.reconnect },
+    webSocket: options.webSocket ?? (globalThis.WebSocket as unknown as WebSocketConstructor),
+    random: options.random ?? Math.random,
+  };
 }
 
 export interface ConnectionHandlers {
@@ -33,6 +55,9 @@ export interface ConnectionHandlers {
   onEnd(error: ParleyError | null): void;
 }
 
+/** Attempts made without a network aren't counted, for that long after the loss. */
+const maxOfflineMs = 5 * 60_000;
+
 /** One WebSocket to the server after another, as long as the reconnect policy gives hope. */
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -41,6 +66,10 @@ export class Connection {
   /** Aborted when the caller or the policy ends it all; null while closed. */
   #life: AbortController | null = null;
   #reconnecting = false;
+  #online = true;
+  /** Attempts since the loss, or since the network came back. */
+  #failures = 0;
+  #endWait: (() => void) | null = null;
 
   constructor(options: ConnectionOptions, handlers: ConnectionHandlers) {
     this.#options = options;
@@ -78,15 +107,35 @@ export class Connection {
     if (this.#life !== null) this.#end(this.#life, null);
   }
 
+  /** Whether the device has a network, as far as it knows; once it has one again, attempts are counted anew. */
+  setOnline(online: boolean): void {
+    if (online && !this.#online) this.#failures = 0;
+    this.#online = online;
+  }
+
+  /** Ends the wait for the next attempt. */
+  retryNow(): void {
+    this.#endWait?.();
+  }
+
+  /** The socket looks open but is dead: leaves it as if it had been lost. */
+  lose(cause: ParleyError): void {
+    const socket = this.#socket;
+    if (socket === null) return;
+    this.#onLoss(socket, cause, 1006);
+    socket.close();
+  }
+
   async #attempt(signal: AbortSignal): Promise<void> {
     const key = await this.#options.apiKey();
     const protocols = subprotocols(key);
     if (signal.aborted) throw new ParleyError("closed_by_caller");
-    const socket = new this.#options.webSocket(this.#options.url.href, protocols);
+    const url = this.#options.url();
+    const socket = new this.#options.webSocket(url.href, protocols);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     try {
-      await this.#establish(socket, key, signal);
+      await this.#establish(socket, () => diagnoseRefusal(url, key, this.#options.connectTimeoutMs), signal);
     } catch (error) {
       if (this.#socket === socket) this.#socket = null;
       socket.close();
@@ -95,13 +144,17 @@ export class Connection {
   }
 
   /** Resolves at the server's word that it is ready; from then on a close is a loss. */
-  #establish(socket: WebSocketLike, key: string, signal: AbortSignal): Promise<void> {
+  #establish(
+    socket: WebSocketLike,
+    diagnose: () => Promise<ParleyError>,
+    signal: AbortSignal,
+  ): Promise<void> {
     let onAbort = (): void => {};
     let timer: ReturnType<typeof setTimeout> | undefined;
     const established = new Promise<void>((resolve, reject) => {
       onAbort = () => reject(new ParleyError("closed_by_caller"));
       timer = setTimeout(() => reject(new ParleyError("connect_timeout")), this.#options.connectTimeoutMs);
-      this.#attach(socket, key, resolve, reject);
+      this.#attach(socket, diagnose, resolve, reject);
     });
     signal.addEventListener("abort", onAbort, { once: true });
     return established.finally(() => {
@@ -112,7 +165,7 @@ export class Connection {
 
   #attach(
     socket: WebSocketLike,
-    key: string,
+    diagnose: () => Promise<ParleyError>,
     onReady: () => void,
     onRefused: (error: ParleyError) => void,
   ): void {
@@ -129,9 +182,7 @@ export class Connection {
     socket.addEventListener("close", ({ code, reason }) => {
       if (ready) this.#onLoss(socket, errorOfClose(code, reason), code);
       else if (opened) onRefused(errorOfClose(code, reason));
-      else if (this.#socket === socket) {
-        void diagnoseRefusal(this.#options.url, key, this.#options.connectTimeoutMs).then(onRefused);
-      }
+      else if (this.#socket === socket) void diagnose().then(onRefused);
     });
   }
 
@@ -151,14 +202,20 @@ export class Connection {
   async #reconnect(policy: ReconnectPolicy, cause: ParleyError, life: AbortController): Promise<void> {
     this.#reconnecting = true;
     let end: ParleyError | null = null;
-    for (let attempt = 1; !life.signal.aborted; attempt++) {
+    const lostAtMs = performance.now();
+    for (this.#failures = 0; !life.signal.aborted; ) {
+      this.#failures++;
+      // Without a network an attempt is bound to fail (unless the server is this very machine).
+      if (!this.#online && performance.now() - lostAtMs < maxOfflineMs)
+        this.#failures = Math.min(this.#failures, policy.maxAttempts);
+      const attempt = this.#failures;
       const delayMs = reconnectDelayMs(attempt, policy, this.#options.random());
       if (delayMs === null) {
         end = new ParleyError("reconnect_failed", cause.details);
         break;
       }
       this.#handlers.onReconnecting({ attempt, delayMs, cause });
-      await wait(delayMs, life.signal);
+      await this.#wait(delayMs, life.signal);
       if (life.signal.aborted) break;
       let attempted = false;
       try {
@@ -201,18 +258,20 @@ export class Connection {
     life.abort();
     this.#handlers.onEnd(error);
   }
-}
 
-/** Resolves after `durationMs`, or at once when the signal is aborted. */
-function wait(durationMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, durationMs);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
+  /** Resolves after `durationMs`, at `retryNow`, or when the signal is aborted. */
+  #wait(durationMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        this.#endWait = null;
+        resolve();
+      };
+      const timer = setTimeout(done, durationMs);
+      signal.addEventListener("abort", done, { once: true });
+      this.#endWait = done;
+      if (signal.aborted) done();
+    });
+  }
 }

@@ -3,12 +3,13 @@ import type { ClientEvent, SentSession, ServerEvent, ServerEventOf } from "../wi
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import type {
   ClientEvents,
+  ClientExtensions,
   ParleyClientOptions,
   ResponseSettings,
   ServerEventsByType,
   SessionSettings,
 } from "./client-events.ts";
-import { Connection } from "./connection.ts";
+import { Connection, connectionOptions, defaultConnectTimeoutMs } from "./connection.ts";
 import {
   applyEvent,
   type ConversationFacts,
@@ -17,25 +18,21 @@ import {
   stateOf,
 } from "./conversation-state.ts";
 import { Emitter } from "./emitter.ts";
-import { ParleyError } from "./parley-error.ts";
+import { gateLevelOf, spokenWordsOf } from "./extension-events.ts";
+import { mergeSettings } from "./merge-settings.ts";
+import { errorOfEvent, ParleyError } from "./parley-error.ts";
+import { PendingUpdates } from "./pending-updates.ts";
 import type { Heard } from "./playback-queue.ts";
-import { defaultReconnectPolicy } from "./reconnect-policy.ts";
-import { realtimeUrl, type WebSocketConstructor } from "./server-link.ts";
+import { parseServerEvent } from "./server-event-shapes.ts";
+import { realtimeUrl } from "./server-link.ts";
 import { Transcripts } from "./transcripts.ts";
 
 /** While more than this waits to be sent, microphone audio is dropped: late sound is worse than none. */
 const maxUnsentBytes = 512 * 1024;
 /** If no reply begins that long after the user's words, nobody is thinking any more. */
 const maxThinkingMs = 20_000;
-/** Settings on their way to the server. */
-const maxPendingUpdates = 16;
-
-interface PendingUpdate {
-  eventId: string;
-  resolve: (session: SentSession) => void;
-  reject: (error: ParleyError) => void;
-  timer: ReturnType<typeof setTimeout>;
-}
+/** How long a server may take to show that it is still there, when there is doubt. */
+const probeTimeoutMs = 3_000;
 
 /** One conversation with a Parley gateway (or, with `audio: "base64"`, any server of the Realtime protocol). */
 export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
@@ -43,55 +40,44 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
   readonly #answerTimeoutMs: number;
   readonly #connection: Connection;
   readonly #transcripts = new Transcripts();
-  readonly #pendingUpdates: PendingUpdate[] = [];
+  readonly #updates = new PendingUpdates();
   #facts: ConversationFacts = initialFacts;
   #thinkingTimer: ReturnType<typeof setTimeout> | undefined;
   #session: SentSession | null = null;
   #settings: SessionSettings | null = null;
   #audioPart: { itemId: string; contentIndex: number } | null = null;
-  #eventCount = 0;
+  #extensions: ClientExtensions;
+  #probing = false;
   #droppingAudio = false;
 
   constructor(options: ParleyClientOptions) {
     super();
     this.#base64 = options.audio === "base64";
-    this.#answerTimeoutMs = options.connectTimeoutMs ?? 10_000;
-    const url = realtimeUrl(options.url, {
-      binaryAudio: !this.#base64,
-      duck: options.extensions?.duck === true,
-      debug: options.extensions?.debug === true,
+    this.#answerTimeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
+    this.#extensions = { ...options.extensions };
+    const url = () => realtimeUrl(options.url, this.#base64 ? null : { ...this.#extensions });
+    // A wrong address is the caller's mistake: told at once, not when the call begins.
+    url();
+    this.#connection = new Connection(connectionOptions(options, url), {
+      onMessage: (data) => {
+        this.#receive(data);
+        return this.#facts.link === "open";
+      },
+      onLost: (cause) => {
+        this.#session = null;
+        this.#updates.failAll(cause);
+        this.#setFacts({ ...initialFacts, link: "connecting", playing: this.#facts.playing });
+      },
+      onReconnecting: (notice) => this.emit("reconnecting", notice),
+      restore: async () => {
+        if (this.#settings !== null) await this.#update(this.#settings);
+      },
+      onRestored: () => {
+        const message = "Connected again. This is a new conversation: what was said before is forgotten.";
+        this.emit("restarted", { message });
+      },
+      onEnd: (error) => this.#end(error),
     });
-    this.#connection = new Connection(
-      {
-        url,
-        apiKey: async () =>
-          typeof options.apiKey === "function" ? options.apiKey() : (options.apiKey ?? ""),
-        connectTimeoutMs: this.#answerTimeoutMs,
-        policy: options.reconnect === false ? null : { ...defaultReconnectPolicy, ...options.reconnect },
-        webSocket: options.webSocket ?? (globalThis.WebSocket as unknown as WebSocketConstructor),
-        random: options.random ?? Math.random,
-      },
-      {
-        onMessage: (data) => {
-          this.#receive(data);
-          return this.#facts.link === "open";
-        },
-        onLost: (cause) => {
-          this.#session = null;
-          this.#failUpdates(cause);
-          this.#setFacts({ ...initialFacts, link: "connecting", playing: this.#facts.playing });
-        },
-        onReconnecting: (notice) => this.emit("reconnecting", notice),
-        restore: async () => {
-          if (this.#settings !== null) await this.#update(this.#settings);
-        },
-        onRestored: () => {
-          const message = "Connected again. This is a new conversation: what was said before is forgotten.";
-          this.emit("restarted", { message });
-        },
-        onEnd: (error) => this.#end(error),
-      },
-    );
   }
 
   get state(): ConversationState {
@@ -137,8 +123,7 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
    * @throws {ParleyError} if it refused them, or `no_answer`
    */
   configure(settings: SessionSettings): Promise<SentSession> {
-    const audio = { ...this.#settings?.audio, ...settings.audio };
-    this.#settings = { ...this.#settings, ...settings, ...(Object.keys(audio).length > 0 && { audio }) };
+    this.#settings = mergeSettings(this.#settings, settings);
     return this.#update(settings);
   }
 
@@ -227,6 +212,47 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
     if (playing !== this.#facts.playing) this.#setFacts({ ...this.#facts, playing });
   }
 
+  /**
+   * Without turn detection the server doesn't tell when the user speaks: whoever holds the button does. The state is
+   * "hearing" meanwhile, and "thinking" afterwards if an answer was asked for.
+   */
+  setTalking(talking: boolean, options: { answerExpected?: boolean } = {}): void {
+    const awaitingReply = !talking && options.answerExpected === true;
+    this.#setFacts({ ...this.#facts, userSpeaking: talking, awaitingReply });
+  }
+
+  /** Asks for other extensions, from the next connection on. */
+  extend(extensions: ClientExtensions): void {
+    this.#extensions = { ...this.#extensions, ...extensions };
+  }
+
+  /** Whether the device has a network, as far as it knows: attempts made without one don't count as used up. */
+  setOnline(online: boolean): void {
+    this.#connection.setOnline(online);
+    if (online) void this.wake();
+  }
+
+  /**
+   * The device may have slept, or its network changed: a wait for the next attempt ends now, and a connection that
+   * seems open is asked whether it is; one that doesn't answer within 3 s is taken up anew.
+   */
+  async wake(): Promise<void> {
+    this.#connection.retryNow();
+    if (this.#facts.link !== "open" || this.#probing) return;
+    this.#probing = true;
+    try {
+      // Changes nothing, and every server of the protocol answers it.
+      await this.#updates.add(Math.min(probeTimeoutMs, this.#answerTimeoutMs), (eventId) =>
+        this.send({ type: "session.update", event_id: eventId, session: { type: "realtime" } }),
+      );
+    } catch (error) {
+      const silent = error instanceof ParleyError && error.code === "no_answer";
+      if (silent) this.#connection.lose(new ParleyError("connection_lost"));
+    } finally {
+      this.#probing = false;
+    }
+  }
+
   /** @throws {ParleyError} `not_connected` */
   send(event: ClientEvent): void {
     if (this.#facts.link !== "open") throw new ParleyError("not_connected");
@@ -234,35 +260,13 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
   }
 
   #update(settings: SessionSettings): Promise<SentSession> {
-    if (this.#pendingUpdates.length >= maxPendingUpdates) return Promise.reject(new ParleyError("no_answer"));
-    return new Promise((resolve, reject) => {
-      this.#eventCount++;
-      const eventId = `client_update_${this.#eventCount}`;
-      const session = { type: "realtime", ...settings } as Extract<
-        ClientEvent,
-        { type: "session.update" }
-      >["session"];
-      this.send({ type: "session.update", event_id: eventId, session });
-      const timer = setTimeout(() => {
-        this.#takeUpdate(eventId);
-        reject(new ParleyError("no_answer"));
-      }, this.#answerTimeoutMs);
-      this.#pendingUpdates.push({ eventId, resolve, reject, timer });
-    });
-  }
-
-  /** @param eventId - undefined: the oldest, since the server answers in order */
-  #takeUpdate(eventId?: string): PendingUpdate | undefined {
-    const index =
-      eventId === undefined ? 0 : this.#pendingUpdates.findIndex((update) => update.eventId === eventId);
-    const update = index < 0 ? undefined : this.#pendingUpdates.splice(index, 1)[0];
-    clearTimeout(update?.timer);
-    return update;
-  }
-
-  #failUpdates(error: ParleyError): void {
-    for (let update = this.#takeUpdate(); update !== undefined; update = this.#takeUpdate())
-      update.reject(error);
+    const session = { type: "realtime", ...settings } as Extract<
+      ClientEvent,
+      { type: "session.update" }
+    >["session"];
+    return this.#updates.add(this.#answerTimeoutMs, (eventId) =>
+      this.send({ type: "session.update", event_id: eventId, session }),
+    );
   }
 
   #receive(data: unknown): void {
@@ -270,25 +274,22 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
       this.#receiveAudio(new Uint8Array(data));
       return;
     }
-    let event: ServerEvent;
-    try {
-      event = JSON.parse(String(data)) as ServerEvent;
-      if (typeof event?.type !== "string") throw new TypeError("an event needs a type");
-    } catch (error) {
-      this.emit("error", new ParleyError("bad_server_message", { detail: String(error) }));
-      return;
-    }
-    this.#apply(event);
+    const parsed = parseServerEvent(String(data));
+    if (parsed.ok) this.#apply(parsed.event);
+    else this.#misunderstand(parsed.detail);
   }
 
   #receiveAudio(message: Uint8Array): void {
     const decoded = decodeFrame(message);
     if (!decoded.ok || this.#audioPart === null) {
-      const detail = decoded.ok ? "audio before any response.content_part.added" : decoded.message;
-      this.emit("error", new ParleyError("bad_server_message", { detail }));
+      this.#misunderstand(decoded.ok ? "audio before any response.content_part.added" : decoded.message);
       return;
     }
     this.#hear(this.#audioPart, decoded.frame.samples, decoded.frame.mediaTimeMs);
+  }
+
+  #misunderstand(detail: string): void {
+    this.emit("error", new ParleyError("bad_server_message", { detail }));
   }
 
   #hear(part: { itemId: string; contentIndex: number }, bytes: Uint8Array, fromMs: number | null): void {
@@ -296,6 +297,16 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
     // Copied to its own, aligned buffer: a worklet takes it over whole.
     const pcm = new Int16Array(bytes.slice(0, bytes.length & ~1).buffer);
     this.emit("audio", { ...part, pcm, fromMs });
+  }
+
+  #hearBase64({
+    item_id: itemId,
+    content_index: contentIndex,
+    delta,
+  }: ServerEventOf<"response.output_audio.delta">): void {
+    const bytes = decodeBase64(delta);
+    if (bytes === null) this.#misunderstand("response.output_audio.delta.delta is no base64");
+    else this.#hear({ itemId, contentIndex }, bytes, null);
   }
 
   #apply(event: ServerEvent): void {
@@ -308,7 +319,7 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
       case "session.created":
       case "session.updated":
         this.#session = event.session;
-        if (event.type === "session.updated") this.#takeUpdate()?.resolve(event.session);
+        if (event.type === "session.updated") this.#updates.confirm(event.session);
         break;
       case "input_audio_buffer.speech_started":
         this.emit("userSpeaking", { itemId: event.item_id });
@@ -318,11 +329,7 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
           this.#audioPart = { itemId: event.item_id, contentIndex: event.content_index };
         break;
       case "response.output_audio.delta":
-        this.#hear(
-          { itemId: event.item_id, contentIndex: event.content_index },
-          decodeBase64(event.delta),
-          null,
-        );
+        this.#hearBase64(event);
         break;
       case "response.output_audio.done":
         this.emit("audioEnd", { itemId: event.item_id });
@@ -332,7 +339,13 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
         break;
       case "conversation.item.truncated":
         this.#transcripts.expectHeard(event.item_id);
-        this.send({ type: "conversation.item.retrieve", item_id: event.item_id });
+        if (this.connected) this.send({ type: "conversation.item.retrieve", item_id: event.item_id });
+        break;
+      case "parley.words":
+        this.emit("words", { itemId: event.item_id, words: spokenWordsOf(event) });
+        break;
+      case "parley.level":
+        this.emit("gateLevel", gateLevelOf(event));
         break;
       case "parley.duck":
         this.emit("duck", undefined);
@@ -362,21 +375,14 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
   }
 
   #onError(event: ServerEventOf<"error">): void {
-    const { code, message, param, event_id: eventId } = event.error;
-    const error = new ParleyError(code ?? event.error.type, {
-      detail: message,
-      ...(param && { param }),
-      ...(eventId && { eventId }),
-    });
-    const update = eventId ? this.#takeUpdate(eventId) : undefined;
-    if (update === undefined) this.emit("error", error);
-    else update.reject(error);
+    const error = errorOfEvent(event.error);
+    if (!this.#updates.refuse(error.details.eventId, error)) this.emit("error", error);
   }
 
   #end(error: ParleyError | null): void {
     this.#audioPart = null;
     this.#session = null;
-    this.#failUpdates(error ?? new ParleyError("closed_by_caller"));
+    this.#updates.failAll(error ?? new ParleyError("closed_by_caller"));
     this.#setFacts(initialFacts);
     this.emit("closed", { error });
   }

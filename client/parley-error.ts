@@ -2,27 +2,34 @@ import type { ErrorCode } from "../wire/codes.ts";
 import { closeCodes } from "../wire/codes.ts";
 
 /** What can go wrong on the client's side of the wire. */
-export type ClientErrorCode =
-  | "already_connected"
-  | "not_connected"
-  | "closed_by_caller"
-  | "server_unreachable"
-  | "connect_timeout"
-  | "connection_lost"
-  | "connection_closed"
-  | "reconnect_failed"
-  | "api_key_unusable"
-  | "network_too_slow"
-  | "bad_server_message"
-  | "no_answer"
-  | "playback_buffer_full"
-  | "playback_failed"
-  | "microphone_refused"
-  | "microphone_missing"
-  | "microphone_busy"
-  | "microphone_insecure"
-  | "microphone_unsupported"
-  | "microphone_ended";
+export const clientErrorCodes = [
+  "already_connected",
+  "not_connected",
+  "closed_by_caller",
+  "server_unreachable",
+  "offline",
+  "connect_timeout",
+  "connection_lost",
+  "connection_closed",
+  "reconnect_failed",
+  "api_key_unusable",
+  "network_too_slow",
+  "bad_server_message",
+  "no_answer",
+  "playback_buffer_full",
+  "playback_failed",
+  "press_too_short",
+  "microphone_refused",
+  "microphone_missing",
+  "microphone_busy",
+  "microphone_insecure",
+  "microphone_unsupported",
+  "microphone_ended",
+  "microphone_changed",
+] as const;
+
+/** One of `clientErrorCodes`. */
+export type ClientErrorCode = (typeof clientErrorCodes)[number];
 
 /** Codes that reach a person, in words that tell what happened and what to do. The rest keep the server's words. */
 const plainWords: { readonly [Code in ErrorCode | ClientErrorCode]?: string } = {
@@ -30,6 +37,7 @@ const plainWords: { readonly [Code in ErrorCode | ClientErrorCode]?: string } = 
   not_connected: "There is no connection to the server. Connect first.",
   closed_by_caller: "The conversation was ended.",
   server_unreachable: "The server can't be reached. Check that it is running and that you are online.",
+  offline: "You are offline. Check your network.",
   connect_timeout: "The server took too long to answer. Try again in a moment.",
   connection_lost: "The connection to the server was lost.",
   connection_closed: "The server ended the conversation.",
@@ -40,6 +48,7 @@ const plainWords: { readonly [Code in ErrorCode | ClientErrorCode]?: string } = 
   no_answer: "The server didn't answer in time.",
   playback_buffer_full: "The reply is too long to be played: a part of it was left out.",
   playback_failed: "Sound can't be played in this browser.",
+  press_too_short: "Hold the button down while you speak, and let it go when you are done.",
   microphone_refused:
     "The microphone is blocked. Allow it for this page in the browser's address bar, then try again.",
   microphone_missing: "No microphone was found. Plug one in, then try again.",
@@ -49,6 +58,7 @@ const plainWords: { readonly [Code in ErrorCode | ClientErrorCode]?: string } = 
   microphone_unsupported:
     "This browser can't record sound. Try a current version of Chrome, Edge, Firefox or Safari.",
   microphone_ended: "The microphone was unplugged or switched off.",
+  microphone_changed: "The microphone was unplugged or switched off. Another one is used now.",
   missing_api_key: "This server asks for an API key.",
   invalid_api_key: "The server didn't accept this API key.",
   origin_not_allowed: "The server doesn't accept conversations from this web page's address.",
@@ -76,6 +86,7 @@ const plainWords: { readonly [Code in ErrorCode | ClientErrorCode]?: string } = 
 
 const retryableCodes: ReadonlySet<string> = new Set<ErrorCode | ClientErrorCode>([
   "server_unreachable",
+  "offline",
   "connect_timeout",
   "connection_lost",
   "upgrade_required",
@@ -92,6 +103,7 @@ const retryableCodes: ReadonlySet<string> = new Set<ErrorCode | ClientErrorCode>
   "internal_error",
   "no_answer",
   "network_too_slow",
+  "press_too_short",
 ]);
 
 export interface ParleyErrorDetails {
@@ -136,6 +148,7 @@ const closeCodeNames: ReadonlyMap<number, ErrorCode | ClientErrorCode> = new Map
   [closeCodes.audioFrontEndDown, "audio_front_end_down"],
   [closeCodes.idleTimeout, "idle_timeout"],
   [closeCodes.protocolViolation, "protocol_violation"],
+  [closeCodes.takenOver, "taken_over"],
   [closeCodes.messageTooBig, "message_too_big"],
   [closeCodes.flood, "flood"],
   [closeCodes.sessionExpired, "session_expired"],
@@ -151,4 +164,19 @@ export function errorOfClose(code: number, reason: string): ParleyError {
   const details: ParleyErrorDetails = { closeCode: code };
   if (reason !== "") details.detail = reason;
   return new ParleyError(closeCodeNames.get(code) ?? "connection_lost", details);
+}
+
+/** What an `error` event says. */
+export function errorOfEvent(error: {
+  type?: string | null;
+  code?: string | null;
+  message?: string | null;
+  param?: string | null;
+  event_id?: string | null;
+}): ParleyError {
+  const details: ParleyErrorDetails = {};
+  if (error.message) details.detail = error.message;
+  if (error.param) details.param = error.param;
+  if (error.event_id) details.eventId = error.event_id;
+  return new ParleyError(error.code ?? error.type ?? "internal_error", details);
 }

@@ -1,3 +1,5 @@
+import { type JitterLimits, JitterTarget } from "./jitter-target.ts";
+
 /** Reply audio as it comes from the server. */
 export interface ReplyAudio {
   itemId: string;
@@ -30,8 +32,8 @@ export type PlaybackEvent =
 
 export interface PlaybackQueueOptions {
   sampleRateHz: number;
-  /** An item begins, and goes on after an underrun, once that much of it is there. */
-  jitterMs: number;
+  /** How long an item is held back before it begins, and before it goes on after an underrun. */
+  jitter: JitterLimits;
   /** More than that waiting is refused. */
   maxBufferedMs: number;
   /** An item whose audio stays away that long counts as finished. */
@@ -48,6 +50,8 @@ interface QueuedItem {
   buffered: number;
   /** Media time of the next sample expected, in samples. */
   expectedSample: number;
+  /** The longest piece that came in one. */
+  longestChunk: number;
   /** Media time after the last sample played, in samples. */
   playedSample: number;
   begun: boolean;
@@ -56,6 +60,8 @@ interface QueuedItem {
 
 /** What is played last when playback is cut: the sound fades out over that long instead of clicking. */
 const fadeMs = 5;
+/** Items that wait at the same time; audio of more is refused. */
+const maxItems = 256;
 const noEvents: readonly PlaybackEvent[] = [];
 
 /**
@@ -67,18 +73,31 @@ export class PlaybackQueue {
   readonly #items: QueuedItem[] = [];
   /** Rest of a faded-out reply. */
   #tail: Float32Array = new Float32Array(0);
-  /** True while the first item waits for `jitterMs` of audio. */
+  readonly #jitter: JitterTarget;
+  /** True while the first item is held back. */
   #filling = true;
+  /** How long it has been since the first of its audio came. */
+  #heldSamples = 0;
   #starvedSamples = 0;
+  /** Since the item in play ran dry; null: it didn't. */
+  #gapSamples: number | null = null;
+  /** All samples ever read: the clock that arrivals are measured on. */
+  #readSamples = 0;
   #flushedItemId: string | null = null;
   #bufferedSamples = 0;
 
   constructor(options: PlaybackQueueOptions) {
     this.#options = options;
+    this.#jitter = new JitterTarget(options.jitter);
+  }
+
+  /** How long replies are held back at present. */
+  get jitterMs(): number {
+    return this.#jitter.valueMs;
   }
 
   get bufferedMs(): number {
-    return (this.#bufferedSamples * 1000) / this.#options.sampleRateHz;
+    return this.#milliseconds(this.#bufferedSamples);
   }
 
   /** Whether something is being played or waiting to be, a flushed reply's fading end included. */
@@ -103,6 +122,7 @@ export class PlaybackQueue {
     if (this.#bufferedSamples + audio.pcm.length > this.#samples(this.#options.maxBufferedMs)) return false;
     let item = this.#items.at(-1);
     if (item === undefined || item.itemId !== audio.itemId || item.contentIndex !== audio.contentIndex) {
+      if (this.#items.length >= maxItems) return false;
       if (item !== undefined) item.complete = true;
       item = {
         itemId: audio.itemId,
@@ -111,6 +131,7 @@ export class PlaybackQueue {
         offset: 0,
         buffered: 0,
         expectedSample: 0,
+        longestChunk: 0,
         playedSample: 0,
         begun: false,
         complete: false,
@@ -122,6 +143,7 @@ export class PlaybackQueue {
     if (audio.fromMs !== null && Math.abs(this.#samples(audio.fromMs) - fromSample) > this.#samples(2)) {
       fromSample = this.#samples(audio.fromMs);
     }
+    this.#noteArrival(item, fromSample, audio.pcm.length);
     if (audio.pcm.length > 0) item.chunks.push({ pcm: audio.pcm, fromSample });
     item.buffered += audio.pcm.length;
     this.#bufferedSamples += audio.pcm.length;
@@ -141,6 +163,7 @@ export class PlaybackQueue {
       events ??= [];
       events.push(event);
     };
+    this.#readSamples += output.length;
     let written = this.#readTail(output);
     while (written < output.length) {
       const item = this.#items[0];
@@ -154,6 +177,7 @@ export class PlaybackQueue {
         break;
       }
       this.#filling = false;
+      this.#heldSamples = 0;
       this.#starvedSamples = 0;
       if (!item.begun) {
         item.begun = true;
@@ -161,6 +185,7 @@ export class PlaybackQueue {
       }
       if (item.buffered === 0) {
         this.#filling = true;
+        this.#gapSamples = 0;
         report({ type: "underrun", ...this.#heard(item) });
         continue;
       }
@@ -187,8 +212,7 @@ export class PlaybackQueue {
     }
     this.#items.length = 0;
     this.#bufferedSamples = 0;
-    this.#filling = true;
-    this.#starvedSamples = 0;
+    this.#hold();
     return flushed;
   }
 
@@ -196,27 +220,57 @@ export class PlaybackQueue {
     return Math.round((durationMs * this.#options.sampleRateHz) / 1000);
   }
 
+  #milliseconds(samples: number): number {
+    return (samples * 1000) / this.#options.sampleRateHz;
+  }
+
   #heard(item: QueuedItem): Heard {
     return {
       itemId: item.itemId,
       contentIndex: item.contentIndex,
-      playedMs: Math.floor((item.playedSample * 1000) / this.#options.sampleRateHz),
+      playedMs: Math.floor(this.#milliseconds(item.playedSample)),
     };
   }
 
+  /** The next audio is held back again. */
+  #hold(): void {
+    this.#filling = true;
+    this.#heldSamples = 0;
+    this.#starvedSamples = 0;
+    this.#gapSamples = null;
+    this.#jitter.restart();
+  }
+
+  #noteArrival(item: QueuedItem, fromSample: number, samples: number): void {
+    item.longestChunk = Math.max(item.longestChunk, samples);
+    if (samples === 0 || item !== this.#items[0]) return;
+    if (this.#gapSamples !== null) this.#jitter.underran(this.#milliseconds(this.#gapSamples));
+    this.#gapSamples = null;
+    const transitSamples = this.#readSamples - fromSample;
+    this.#jitter.arrived(this.#milliseconds(transitSamples), this.#milliseconds(samples));
+  }
+
+  /**
+   * Held back for the whole delay since its first audio came, the item survives jitter up to that, whatever the size of
+   * the server's pieces. So it does, without waiting, once the delay and a piece are there: the server sends ahead.
+   */
   #isFilled(item: QueuedItem): boolean {
-    return item.complete || item.buffered >= this.#samples(this.#options.jitterMs);
+    if (item.complete) return true;
+    if (item.buffered === 0) return false;
+    const target = this.#samples(this.#jitter.valueMs);
+    return this.#heldSamples >= target || item.buffered >= target + item.longestChunk;
   }
 
   #starve(item: QueuedItem, samples: number): void {
-    this.#starvedSamples += samples;
+    if (item.buffered > 0) this.#heldSamples += samples;
+    else this.#starvedSamples += samples;
+    if (this.#gapSamples !== null) this.#gapSamples += samples;
     if (this.#starvedSamples >= this.#samples(this.#options.maxStarvedMs)) item.complete = true;
   }
 
   #endItem(item: QueuedItem, report: (event: PlaybackEvent) => void): void {
     this.#items.shift();
-    this.#filling = true;
-    this.#starvedSamples = 0;
+    this.#hold();
     if (item.begun) report({ type: "finished", ...this.#heard(item) });
     if (this.#items.length === 0) report({ type: "drained" });
   }

@@ -1,4 +1,6 @@
+import { AudioClock } from "./audio-clock.ts";
 import { Emitter } from "./emitter.ts";
+import { defaultJitter, type JitterLimits } from "./jitter-target.ts";
 import { ParleyError } from "./parley-error.ts";
 import type { Flushed, Heard, ReplyAudio } from "./playback-queue.ts";
 import { loadWorklet } from "./worklet-loader.ts";
@@ -9,9 +11,12 @@ export interface PlayerOptions {
   workletUrl: string;
   /** Rate of the audio handed to `play`. Default 24,000. */
   sampleRateHz?: number;
-  /** A reply begins once that much of it is there. Default 80. */
-  jitterMs?: number;
-  /** How often `position` comes while something plays. Default 250. */
+  /**
+   * How long a reply is held back so that the network's jitter isn't heard (not at all if the server sends ahead): it
+   * begins with `startMs`, grows when it was too short, and shrinks while less would do. Default 120, 40 to 400.
+   */
+  jitter?: Partial<JitterLimits>;
+  /** How often `position` and `level` come while something plays. Default 80. */
   reportIntervalMs?: number;
   /** Keeps what is played (at most 5 minutes), for debugging: see `recording`. */
   record?: boolean;
@@ -20,9 +25,13 @@ export interface PlayerOptions {
 export interface PlayerEvents {
   /** Sound begins or ends. */
   playing: boolean;
-  /** How far an item was played: every `reportIntervalMs`, and at its end. */
-  position: Heard;
-  /** The network was slower than the speech; silence until 80 ms are there again. */
+  /** How far an item was heard: every `reportIntervalMs`, and at its end. */
+  position: Heard & { finished: boolean };
+  /** How loud what is played is, root mean square, 0 to 1; 0 once at the end. */
+  level: number;
+  /** The first sound of an item leaves the loudspeaker at `atMs` (`performance.now()`'s clock). */
+  sounded: { itemId: string; atMs: number };
+  /** The network was slower than the speech: silence until enough is there again. */
   underrun: Heard;
   error: ParleyError;
 }
@@ -38,6 +47,8 @@ const flushTimeoutMs = 300;
 const duckedGain = 0.2;
 const duckSeconds = 0.03;
 const unduckSeconds = 0.15;
+/** A browser that claims a longer way to the loudspeaker is not believed. */
+const maxLatencyMs = 1_000;
 
 /** Plays replies and knows to the sample how much of each was played. Browser only. */
 export class Player extends Emitter<PlayerEvents> {
@@ -48,6 +59,9 @@ export class Player extends Emitter<PlayerEvents> {
   #gain: GainNode | null = null;
   #playing = false;
   #position: Heard | null = null;
+  #clock = new AudioClock();
+  /** Ends of items that were handed to the loudspeaker and are not heard yet. */
+  readonly #settling = new Map<() => void, ReturnType<typeof setTimeout>>();
   #flushCount = 0;
   readonly #flushes = new Map<number, (flushed: Flushed[]) => void>();
   #recorded: Int16Array[] = [];
@@ -86,9 +100,23 @@ export class Player extends Emitter<PlayerEvents> {
     }
   }
 
+  /** How long sound takes from here to the listener's ear, as far as the browser tells. */
+  get latencyMs(): number {
+    const { baseLatency = 0, outputLatency = 0 } = (this.#context ?? {}) as Partial<AudioContext>;
+    const latencyMs = (baseLatency + outputLatency) * 1000;
+    return latencyMs > 0 ? Math.min(maxLatencyMs, latencyMs) : 0;
+  }
+
+  /** Looks at both clocks; the more often it is called, the better `sounded` knows the time. */
+  observeClock(): void {
+    if (this.#context?.state === "running") this.#clock.observe(this.#context.currentTime, performance.now());
+  }
+
   /** Adds reply audio; its buffer is taken over and can't be used afterwards. */
   play(audio: ReplyAudio): void {
     if (this.#node === null) return;
+    this.observeClock();
+    this.#settle();
     this.#setPlaying(true);
     this.#command({ type: "play", audio }, [audio.pcm.buffer as ArrayBuffer]);
   }
@@ -105,6 +133,7 @@ export class Player extends Emitter<PlayerEvents> {
    */
   async flush(): Promise<Flushed[]> {
     if (this.#node === null || !this.#playing) return [];
+    this.#settle();
     this.#flushCount++;
     const id = this.#flushCount;
     const last = this.#position;
@@ -118,7 +147,7 @@ export class Player extends Emitter<PlayerEvents> {
     });
     this.#flushes.delete(id);
     this.unduck();
-    this.#setPlaying(false);
+    this.#fallSilent();
     return flushed;
   }
 
@@ -156,13 +185,15 @@ export class Player extends Emitter<PlayerEvents> {
     this.#node = null;
     this.#gain = null;
     for (const resolve of this.#flushes.values()) resolve([]);
-    this.#setPlaying(false);
+    this.#settle();
+    this.#clock = new AudioClock();
+    this.#fallSilent();
   }
 
   #connect(context: AudioContext): void {
     const processorOptions: PlayerProcessorOptions = {
-      jitterMs: this.#options.jitterMs ?? 80,
-      reportIntervalMs: this.#options.reportIntervalMs ?? 250,
+      jitter: { ...defaultJitter, ...this.#options.jitter },
+      reportIntervalMs: this.#options.reportIntervalMs ?? 80,
       maxBufferedMs,
       maxStarvedMs,
       record: this.#options.record === true,
@@ -187,16 +218,23 @@ export class Player extends Emitter<PlayerEvents> {
         this.#keepPosition(report);
         break;
       case "position":
+        this.#keepPosition(report);
+        this.emit("level", report.levelRatio);
+        this.#tellPosition(report);
+        break;
       case "finished":
         this.#keepPosition(report);
-        this.emit("position", heardOf(report));
+        this.#onceHeard(() => this.emit("position", { ...heardOf(report), finished: true }));
+        break;
+      case "sounded":
+        this.#onSounded(report);
         break;
       case "underrun":
         this.emit("underrun", heardOf(report));
         break;
       case "drained":
         this.#position = null;
-        this.#setPlaying(false);
+        this.#onceHeard(() => this.#fallSilent());
         break;
       case "flushed":
         this.#flushes.get(report.id)?.(report.flushed);
@@ -208,6 +246,45 @@ export class Player extends Emitter<PlayerEvents> {
         this.#keepRecorded(report.pcm);
         break;
     }
+  }
+
+  /** What was handed over is heard a little later. */
+  #tellPosition(handedOver: Heard): void {
+    const playedMs = Math.floor(handedOver.playedMs - this.latencyMs);
+    if (playedMs > 0) this.emit("position", { ...heardOf(handedOver), playedMs, finished: false });
+  }
+
+  #onSounded({ itemId, atSeconds }: { itemId: string; atSeconds: number }): void {
+    this.observeClock();
+    const atMs = this.#clock.toNowMs(atSeconds);
+    if (atMs !== null) this.emit("sounded", { itemId, atMs: atMs + this.latencyMs });
+  }
+
+  /** Does what belongs to a sound's end when the sound has reached the listener. */
+  #onceHeard(action: () => void): void {
+    const { latencyMs } = this;
+    if (latencyMs < 1) {
+      action();
+      return;
+    }
+    const done = (): void => {
+      this.#settling.delete(done);
+      action();
+    };
+    this.#settling.set(done, setTimeout(done, latencyMs));
+  }
+
+  /** What is on its way to the ear will be heard, whatever comes next. */
+  #settle(): void {
+    for (const [done, timer] of [...this.#settling]) {
+      clearTimeout(timer);
+      done();
+    }
+  }
+
+  #fallSilent(): void {
+    if (this.#playing) this.emit("level", 0);
+    this.#setPlaying(false);
   }
 
   #keepPosition(heard: Heard): void {

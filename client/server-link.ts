@@ -1,3 +1,4 @@
+import type { ClientExtensions } from "./client-events.ts";
 import { ParleyError } from "./parley-error.ts";
 
 /** As much of a browser's WebSocket as the SDK uses. */
@@ -18,22 +19,32 @@ export type WebSocketConstructor = new (url: string, protocols: string[]) => Web
 /** What an RFC 6455 subprotocol name may hold; the key travels as one, since browsers can't set headers. */
 const tokenPattern = /^[\w!#$%&'*+\-.^`|~]+$/;
 
+/** How each extension stands in the address. */
+const extensionQuery = {
+  duck: ["duck", "1"],
+  debug: ["debug", "1"],
+  words: ["words", "1"],
+  level: ["level", "1"],
+  echoGuard: ["aec", "none"],
+} as const satisfies Record<keyof ClientExtensions, readonly [string, string]>;
+
 /**
  * Where to connect.
  *
  * @param url - http(s) or ws(s); a bare host gets the path `/v1/realtime`
+ * @param extensions - Parley's, binary audio among them; null: the plain protocol
+ * @throws {TypeError} if it is no URL (a bug of the caller)
  */
-export function realtimeUrl(
-  url: string,
-  options: { binaryAudio: boolean; duck: boolean; debug: boolean },
-): URL {
+export function realtimeUrl(url: string, extensions: ClientExtensions | null): URL {
   const address = new URL(url);
   if (address.protocol === "http:") address.protocol = "ws:";
   if (address.protocol === "https:") address.protocol = "wss:";
   if (address.pathname === "/") address.pathname = "/v1/realtime";
-  if (options.binaryAudio) address.searchParams.set("audio", "binary");
-  if (options.duck) address.searchParams.set("duck", "1");
-  if (options.debug) address.searchParams.set("debug", "1");
+  if (extensions === null) return address;
+  address.searchParams.set("audio", "binary");
+  for (const [name, [key, value]] of Object.entries(extensionQuery)) {
+    if (extensions[name as keyof ClientExtensions] === true) address.searchParams.set(key, value);
+  }
   return address;
 }
 
@@ -46,41 +57,70 @@ export function subprotocols(apiKey: string): string[] {
 
 /**
  * Finds out why a handshake failed: a browser's WebSocket tells no more than that it did. The same address asked
- * by plain HTTP goes through the same checks, and its answer can be read.
+ * by plain HTTP goes through the same checks, and its answer can be read; where it can't, `/readyz` still tells a server
+ * that is busy from one that is away.
  *
- * @param timeoutMs - after that the server counts as unreachable
+ * @param timeoutMs - of each question; after that the server counts as unreachable
  */
 export async function diagnoseRefusal(url: URL, apiKey: string, timeoutMs: number): Promise<ParleyError> {
   const address = new URL(url);
   address.protocol = url.protocol === "wss:" ? "https:" : "http:";
   const headers: Record<string, string> = apiKey === "" ? {} : { Authorization: `Bearer ${apiKey}` };
-  const ask = (url: URL): Promise<Response> =>
-    fetch(url, { headers, cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
+  const refusal = await ask(address, headers, timeoutMs);
+  if (refusal !== null) {
+    const { code, message } = readRefusal(refusal.body);
+    const found = codeOfStatus(refusal.status, code, apiKey !== "");
+    if (found !== "upgrade_required")
+      return new ParleyError(found, message === null ? {} : { detail: message });
+  }
+  const readiness = await ask(new URL("/readyz", address), {}, timeoutMs);
+  if (refusal === null && readiness === null) {
+    const offline = (globalThis.navigator as { onLine?: boolean } | undefined)?.onLine === false;
+    return new ParleyError(offline ? "offline" : "server_unreachable");
+  }
+  if (readiness?.status === 503) {
+    return new ParleyError(readReason(readiness.body) ?? "too_many_sessions");
+  }
+  return new ParleyError("upgrade_required");
+}
+
+async function ask(
+  url: URL,
+  headers: Record<string, string>,
+  timeoutMs: number,
+): Promise<{ status: number; body: string } | null> {
   try {
-    const response = await ask(address);
-    const { code, message } = readRefusal(await response.text());
-    const found = codeOfStatus(response.status, code, apiKey !== "");
-    if (found === "upgrade_required") {
-      const ready = await ask(new URL("/readyz", address));
-      const { reason } = (ready.status === 503 ? await ready.json() : {}) as { reason?: unknown };
-      if (typeof reason === "string") return new ParleyError(reason);
-    }
-    return new ParleyError(found, message === null ? {} : { detail: message });
+    const response = await fetch(url, { headers, cache: "no-store", signal: AbortSignal.timeout(timeoutMs) });
+    return { status: response.status, body: await response.text() };
   } catch {
-    return new ParleyError("server_unreachable");
+    return null;
   }
 }
 
+/** Codes are words; what looks otherwise is no code. */
+const codePattern = /^[a-z_]{1,64}$/;
+
 function readRefusal(body: string): { code: string | null; message: string | null } {
+  const { error } = readObject(body) as { error?: { code?: unknown; message?: unknown } | null };
+  const { code, message } = error ?? {};
+  return {
+    code: typeof code === "string" && codePattern.test(code) ? code : null,
+    message: typeof message === "string" ? message : null,
+  };
+}
+
+function readReason(body: string): string | null {
+  const { reason, code } = readObject(body);
+  const found = [reason, code, readRefusal(body).code].find((value) => typeof value === "string");
+  return typeof found === "string" && codePattern.test(found) ? found : null;
+}
+
+function readObject(body: string): Record<string, unknown> {
   try {
-    const parsed = JSON.parse(body) as { error?: { code?: unknown; message?: unknown } };
-    const { code, message } = parsed.error ?? {};
-    return {
-      code: typeof code === "string" ? code : null,
-      message: typeof message === "string" ? message : null,
-    };
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
   } catch {
-    return { code: null, message: null };
+    return {};
   }
 }
 

@@ -1,7 +1,8 @@
 /** Entry point, bundled on its own: runs in the audio thread of `Microphone`. */
-import { FrameCutter } from "../frame-cutter.ts";
+import { FrameCutter, type MicrophoneFrame } from "../frame-cutter.ts";
 
 declare const sampleRate: number;
+declare const currentTime: number;
 declare class AudioWorkletProcessor {
   readonly port: MessagePort;
 }
@@ -14,6 +15,11 @@ declare function registerProcessor(
 export interface MicrophoneProcessorOptions {
   outputRateHz: number;
   frameMs: number;
+}
+
+/** What the worklet sends: a frame and when its last sample was recorded, on the audio context's clock. */
+export interface MicrophoneReport extends MicrophoneFrame {
+  endedAtSeconds: number;
 }
 
 class MicrophoneProcessor extends AudioWorkletProcessor {
@@ -30,9 +36,11 @@ class MicrophoneProcessor extends AudioWorkletProcessor {
     const channels = inputs[0] ?? [];
     const first = channels[0];
     if (first === undefined) return true;
-    this.#cutter.push(channels.length === 1 ? first : this.#mix(channels, first.length), (frame) =>
-      this.port.postMessage(frame, [frame.pcm.buffer]),
-    );
+    const endedAtSeconds = currentTime + first.length / sampleRate - this.#cutter.delayMs / 1000;
+    this.#cutter.push(channels.length === 1 ? first : this.#mix(channels, first.length), (frame) => {
+      const report: MicrophoneReport = { ...frame, endedAtSeconds };
+      this.port.postMessage(report, [frame.pcm.buffer]);
+    });
     return true;
   }
 

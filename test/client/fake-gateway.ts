@@ -66,8 +66,14 @@ export class FakePeer {
   /** Says hello and takes the first settings, as a gateway does. */
   async welcome(): Promise<void> {
     this.send({ type: "session.created", session: sessionWith({}) });
+    await this.confirmUpdate();
+  }
+
+  /** Takes the next settings as they are. @returns what was asked for */
+  async confirmUpdate(): Promise<ClientEventOf<"session.update">> {
     const update = await this.next("session.update");
     this.send({ type: "session.updated", session: sessionWith(update.session as Partial<SentSession>) });
+    return update;
   }
 
   close(code: number, reason = ""): void {
@@ -124,14 +130,22 @@ export interface FakeGateway {
   url: string;
   /** Refuses handshakes, and tells why to whoever asks by HTTP; null: welcome. */
   refusal: { status: number; code: string } | null;
+  /** What `/readyz` says: null that sessions are taken, else why not. */
+  notReadyBecause: string | null;
+  /** Whether `/v1/realtime` can't be asked by plain HTTP (as where another origin's answers can't be read). */
+  mute: boolean;
   /** The next connection that no `nextPeer` returned yet. */
   nextPeer(): Promise<FakePeer>;
   stop(): Promise<void>;
 }
 
-/** @param page - served at its paths under the real policy */
+/**
+ * @param page - served at its paths under the real policy
+ * @param port - 0: any free one
+ */
 export async function startFakeGateway(
   page: ReadonlyMap<string, PageAsset> = new Map(),
+  port = 0,
 ): Promise<FakeGateway> {
   const server = createServer();
   const sockets = new WebSocketServer({
@@ -143,6 +157,8 @@ export async function startFakeGateway(
   const gateway: FakeGateway = {
     url: "",
     refusal: null,
+    notReadyBecause: null,
+    mute: false,
     nextPeer: () => {
       const peer = peers.shift();
       return peer ? Promise.resolve(peer) : new Promise((resolve) => waiting.push(resolve));
@@ -174,7 +190,7 @@ export async function startFakeGateway(
       else peers.push(peer);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   gateway.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   return gateway;
 }
@@ -186,6 +202,21 @@ function serveHttp(server: Server, page: ReadonlyMap<string, PageAsset>, gateway
     const asset = page.get(pathname);
     if (asset) {
       response.writeHead(200, { ...headers, "content-type": asset.contentType }).end(asset.body);
+      return;
+    }
+    if (pathname === "/healthz") {
+      response.writeHead(200, { ...headers, "content-type": "application/json" });
+      response.end(JSON.stringify({ status: "ok", version: "0.0.0" }));
+      return;
+    }
+    if (pathname === "/readyz") {
+      const reason = gateway.notReadyBecause;
+      response.writeHead(reason === null ? 200 : 503, { ...headers, "content-type": "application/json" });
+      response.end(JSON.stringify({ ready: reason === null, reason }));
+      return;
+    }
+    if (gateway.mute) {
+      request.socket.destroy();
       return;
     }
     const refusal =

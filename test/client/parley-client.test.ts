@@ -68,6 +68,29 @@ describe("connecting", () => {
     expect(client.state).toBe("closed");
   });
 
+  it("tells a busy server from one that is away, also where only /readyz can be asked", async () => {
+    gateway.refusal = { status: 503, code: "unread" };
+    gateway.mute = true;
+    gateway.notReadyBecause = "draining";
+    await expect(makeClient().connect()).rejects.toMatchObject({ code: "draining", retryable: true });
+    gateway.notReadyBecause = "no code at all!";
+    await expect(makeClient().connect()).rejects.toMatchObject({ code: "too_many_sessions" });
+    gateway.notReadyBecause = null;
+    await expect(makeClient().connect()).rejects.toMatchObject({ code: "upgrade_required" });
+  });
+
+  it("asks for every extension by its own name, from the next connection on", async () => {
+    const client = makeClient({ extensions: { words: true, level: true } });
+    const peer = await connect(client);
+    expect(Object.fromEntries(peer.url.searchParams)).toEqual({ audio: "binary", words: "1", level: "1" });
+    client.close();
+    client.extend({ level: false, echoGuard: true });
+    const second = await connect(client);
+    expect(Object.fromEntries(second.url.searchParams)).toEqual({ audio: "binary", words: "1", aec: "none" });
+    const plain = makeClient({ audio: "base64", extensions: { words: true, duck: true } });
+    expect([...(await connect(plain)).url.searchParams]).toEqual([]);
+  });
+
   it("tells when there is no server", async () => {
     await gateway.stop();
     await expect(makeClient().connect()).rejects.toMatchObject({
@@ -120,6 +143,47 @@ describe("a conversation", () => {
       "reply: A voice gateway…",
       "reply: A voice gateway.",
     ]);
+    expect(client.state).toBe("listening");
+  });
+
+  it("hands on when words sound, and what the gate makes of the microphone's sound", async () => {
+    const client = makeClient();
+    const peer = await connect(client);
+    const words = next(client, "words");
+    peer.send({
+      type: "parley.words",
+      response_id: "resp_1",
+      item_id: "item_2",
+      content_index: 0,
+      words: [{ text: "Hi.", start_ms: 40 }],
+    });
+    await expect(words).resolves.toEqual({ itemId: "item_2", words: [{ text: "Hi.", startMs: 40 }] });
+    const level = { sample: 1600, raw_db: -40.1, gated_db: -60, noise_db: -50, speech_ratio: 0.25 };
+    const resting = next(client, "gateLevel");
+    peer.send({ type: "parley.level", ...level });
+    await expect(resting).resolves.toEqual({
+      sample: 1600,
+      rawDb: -40.1,
+      gatedDb: -60,
+      noiseDb: -50,
+      speechRatio: 0.25,
+      rawBandsDb: null,
+      gatedBandsDb: null,
+    });
+    const open = next(client, "gateLevel");
+    peer.send({ type: "parley.level", ...level, raw_bands_db: [-1, -2], gated_bands_db: [-3, -4] });
+    await expect(open).resolves.toMatchObject({ rawBandsDb: [-1, -2], gatedBandsDb: [-3, -4] });
+  });
+
+  it("follows the button where the server detects no turns", async () => {
+    const client = makeClient();
+    await connect(client);
+    client.setTalking(true);
+    expect(client.state).toBe("hearing");
+    client.setTalking(false, { answerExpected: true });
+    expect(client.state).toBe("thinking");
+    client.setTalking(true);
+    client.setTalking(false);
     expect(client.state).toBe("listening");
   });
 
@@ -391,6 +455,54 @@ describe("a lost connection", () => {
     const closed = next(client, "closed");
     peer.close(4000);
     expect((await closed).error?.code).toBe("invalid_api_key");
+  });
+
+  it("is tried again at once when the device wakes up or finds its network", async () => {
+    const client = makeClient({ reconnect: { baseMs: 60_000, maxMs: 60_000 } });
+    for (const wake of [() => void client.wake(), () => client.setOnline(true)]) {
+      const peer = await connect(client);
+      const reconnecting = next(client, "reconnecting");
+      const restarted = next(client, "restarted");
+      peer.terminate();
+      await reconnecting;
+      wake();
+      const second = await gateway.nextPeer();
+      second.send({ type: "session.created", session: sessionWith({}) });
+      await restarted;
+      client.close();
+    }
+  });
+
+  it("isn't given up while the device has no network", async () => {
+    const client = makeClient({ reconnect: { baseMs: 1, maxMs: 1, maxAttempts: 2 } });
+    const peer = await connect(client);
+    const attempts: number[] = [];
+    client.on("reconnecting", ({ attempt }) => attempts.push(attempt));
+    client.setOnline(false);
+    gateway.refusal = { status: 503, code: "draining" };
+    peer.close(4000);
+    await expect.poll(() => attempts.length, { timeout: 10_000 }).toBeGreaterThan(5);
+    expect(attempts.slice(0, 4)).toEqual([1, 2, 2, 2]);
+    gateway.refusal = null;
+    const restarted = next(client, "restarted");
+    client.setOnline(true);
+    (await gateway.nextPeer()).send({ type: "session.created", session: sessionWith({}) });
+    await restarted;
+  });
+
+  it("is noticed after a sleep although the socket looks open, and left alone when it lives", async () => {
+    const client = makeClient({ connectTimeoutMs: 200 });
+    const peer = await connect(client);
+    const alive = client.wake();
+    await peer.next("session.update");
+    peer.send({ type: "session.updated", session: sessionWith({}) });
+    await alive;
+    expect(client.state).toBe("listening");
+    const reconnecting = next(client, "reconnecting");
+    void client.wake();
+    await peer.next("session.update");
+    // It never answers.
+    expect((await reconnecting).cause.code).toBe("connection_lost");
   });
 
   it("stays closed when the caller closes meanwhile", async () => {

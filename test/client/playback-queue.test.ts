@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type PlaybackEvent, PlaybackQueue } from "../../client/playback-queue.ts";
 
-const options = { sampleRateHz: 24_000, jitterMs: 80, maxBufferedMs: 10_000, maxStarvedMs: 1000 };
+const options = {
+  sampleRateHz: 24_000,
+  jitter: { startMs: 80, minMs: 40, maxMs: 400 },
+  maxBufferedMs: 10_000,
+  maxStarvedMs: 1000,
+};
 
 /** `durationMs` of audio, every sample of it `value`. */
 function chunk(itemId: string, durationMs: number, fromMs: number | null = null, value = 8192) {
@@ -23,14 +28,21 @@ function play(queue: PlaybackQueue, durationMs: number): { events: PlaybackEvent
 }
 
 describe("PlaybackQueue", () => {
-  it("begins an item once 80 ms of it are there", () => {
+  it("begins an item 80 ms after its first audio came", () => {
     const queue = new PlaybackQueue(options);
-    queue.push(chunk("a", 60));
-    expect(play(queue, 50)).toEqual({ events: [], sounding: 0 });
-    queue.push(chunk("a", 20));
+    queue.push(chunk("a", 100));
+    expect(play(queue, 80)).toEqual({ events: [], sounding: 0 });
     const { events, sounding } = play(queue, 50);
     expect(events).toEqual([{ type: "started", itemId: "a", contentIndex: 0, playedMs: 0 }]);
     expect(sounding).toBe(50 * 24);
+  });
+
+  it("begins at once when the server sends ahead: 80 ms and a piece more are there", () => {
+    const queue = new PlaybackQueue(options);
+    queue.push(chunk("a", 100));
+    expect(play(queue, 10).sounding).toBe(0);
+    queue.push(chunk("a", 100));
+    expect(play(queue, 50).sounding).toBe(50 * 24);
   });
 
   it("doesn't wait for more of an item that is complete", () => {
@@ -47,19 +59,34 @@ describe("PlaybackQueue", () => {
   it("counts only what was played, not the silence of an underrun", () => {
     const queue = new PlaybackQueue(options);
     queue.push(chunk("a", 100));
-    const { events } = play(queue, 300);
+    const { events } = play(queue, 380);
     expect(events.map(({ type }) => type)).toEqual(["started", "underrun"]);
     expect(queue.position).toMatchObject({ itemId: "a", playedMs: 100 });
     queue.push(chunk("a", 79));
     expect(play(queue, 50).sounding).toBe(0);
-    queue.push(chunk("a", 1));
+    queue.finish("a");
     expect(play(queue, 40).sounding).toBe(40 * 24);
     expect(queue.position).toMatchObject({ playedMs: 140 });
+  });
+
+  it("holds the rest back longer after an underrun, by what was lacking, up to its limit", () => {
+    const queue = new PlaybackQueue(options);
+    queue.push(chunk("a", 100));
+    play(queue, 80 + 100 + 60);
+    queue.push(chunk("a", 100));
+    expect(queue.jitterMs).toBeGreaterThan(135);
+    expect(queue.jitterMs).toBeLessThan(146);
+    expect(play(queue, 135).sounding).toBe(0);
+    expect(play(queue, 50).sounding).toBeGreaterThan(0);
+    play(queue, 990);
+    queue.push(chunk("a", 100));
+    expect(queue.jitterMs).toBe(400);
   });
 
   it("says what was heard when it is flushed, and fades out instead of clicking", () => {
     const queue = new PlaybackQueue(options);
     queue.push(chunk("a", 500));
+    queue.finish("a");
     play(queue, 120);
     // 120 ms and the 5 ms of the fade.
     expect(queue.flush()).toEqual([{ itemId: "a", contentIndex: 0, playedMs: 125, cut: true }]);
@@ -94,23 +121,23 @@ describe("PlaybackQueue", () => {
   it("drops what still comes of a flushed item, and plays the next one", () => {
     const queue = new PlaybackQueue(options);
     queue.push(chunk("a", 200));
-    play(queue, 40);
+    play(queue, 120);
     queue.flush();
     play(queue, 10);
     queue.push(chunk("a", 200, 200));
     expect(queue.busy).toBe(false);
     queue.push(chunk("b", 100));
-    expect(play(queue, 100).events[0]).toMatchObject({ type: "started", itemId: "b" });
+    expect(play(queue, 200).events[0]).toMatchObject({ type: "started", itemId: "b" });
   });
 
   it("goes by the wire's media time where audio is missing, and not by its rounding", () => {
     const queue = new PlaybackQueue(options);
     queue.push(chunk("a", 100, 0));
     queue.push(chunk("a", 100, 101));
-    play(queue, 200);
+    play(queue, 280);
     expect(queue.position).toMatchObject({ playedMs: 200 });
     queue.push(chunk("a", 100, 700));
-    play(queue, 100);
+    play(queue, 300);
     expect(queue.position).toMatchObject({ playedMs: 800 });
   });
 
@@ -119,12 +146,25 @@ describe("PlaybackQueue", () => {
     expect(queue.push(chunk("a", 100))).toBe(true);
     expect(queue.push(chunk("a", 60))).toBe(false);
     expect(queue.bufferedMs).toBe(100);
+    const many = new PlaybackQueue(options);
+    for (let i = 0; i < 256; i++) expect(many.push(chunk(`item_${i}`, 1))).toBe(true);
+    expect(many.push(chunk("one too many", 1))).toBe(false);
+  });
+
+  it("takes nine minutes of unpaced speech at once and plays all of it", () => {
+    const minutes = 9;
+    const queue = new PlaybackQueue({ ...options, maxBufferedMs: 10 * 60_000 });
+    for (let at = 0; at < minutes * 60; at++) expect(queue.push(chunk("a", 1000, at * 1000))).toBe(true);
+    queue.finish("a");
+    const { events, sounding } = play(queue, minutes * 60_000 + 10);
+    expect(sounding).toBe(minutes * 60 * 24_000);
+    expect(events.map(({ type }) => type)).toEqual(["started", "finished", "drained"]);
   });
 
   it("gives an item up whose audio stays away", () => {
     const queue = new PlaybackQueue(options);
     queue.push(chunk("a", 100));
-    const { events } = play(queue, 1200);
+    const { events } = play(queue, 1300);
     expect(events.map(({ type }) => type)).toEqual(["started", "underrun", "finished", "drained"]);
   });
 
