@@ -13,6 +13,7 @@ import {
   ringHistoryBytes,
 } from "./layout.ts";
 import type { AudioChannel, FrontEndEvent, FrontEndSettings } from "./messages.ts";
+import { ReferenceTrack } from "./reference-track.ts";
 import { outputCount } from "./resampler.ts";
 import { ChainCursor } from "./sample-chain.ts";
 import type { ChannelSnapshot, SettingsFence, ThreadEvent, ToThread } from "./thread-messages.ts";
@@ -60,6 +61,8 @@ export class BusChannel implements AudioChannel {
   private readonly head = new ChainCursor();
   private readonly reader = new ChainCursor();
   private readableListener: (() => void) | null = null;
+  /** For a new thread. */
+  private played: ReferenceTrack | null = null;
   private isClosed = false;
 
   constructor(host: ChannelHost, slot: number, settings: FrontEndSettings) {
@@ -191,6 +194,18 @@ export class BusChannel implements AudioChannel {
     return output;
   }
 
+  reference(fromSample: number, framesDb: Float32Array): void {
+    if (this.isClosed || this.fences.at(-1)!.settings.echoGuard !== true) return;
+    this.played ??= new ReferenceTrack();
+    this.played.put(fromSample, framesDb);
+    this.host.post({ type: "reference", slot: this.slot, fromSample, framesDb });
+  }
+
+  /** Windows that Silero heard so far (wraps at 2^31); the others rested. */
+  get windows(): number {
+    return this.isClosed ? 0 : this.load("windows");
+  }
+
   release(beforeSample: number): void {
     const before = Math.min(beforeSample, this.receivedSamples);
     if (this.isClosed || !(before > this.kept)) return;
@@ -259,6 +274,7 @@ export class BusChannel implements AudioChannel {
       epoch: this.epoch,
       seenSeq: this.load("seenSeq"),
       alarms: alarms.sort((a, b) => a.atSample - b.atSample),
+      reference: this.played?.snapshot() ?? null,
     };
   }
 

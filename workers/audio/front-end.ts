@@ -1,23 +1,27 @@
 /** One channel in the audio thread: bytes to samples, gate, VAD windows, and the events that follow from them. */
 
 import { isSameFormat, sampleBytes } from "./format.ts";
+import type { GateBank } from "./gate-bank.ts";
 import { GateStage } from "./gate-stage.ts";
 import { blocksPerChunk, chunkSamples, Intake } from "./intake.ts";
 import { type AudioMemory, type field, fieldIndex, ringBytes } from "./layout.ts";
 import type { FrontEndEvent, FrontEndSettings } from "./messages.ts";
 import { type BlockPool, SampleChain } from "./sample-chain.ts";
-import { SilenceWatch } from "./silence.ts";
-import { contextSamples, inputSamples, stateSize } from "./silero.ts";
-import { SpeechDetector, windowSamples } from "./speech-detector.ts";
+import { type SpeechChange, windowSamples } from "./speech-detector.ts";
 import { TakenTimes } from "./taken-times.ts";
 import type { ChannelSnapshot, SettingsFence, ThreadEvent } from "./thread-messages.ts";
-import { energyFrameSamples, VoiceEdges } from "./voice-edges.ts";
+import { energyFrameSamples } from "./voice-edges.ts";
+import { VoiceStage } from "./voice-stage.ts";
 
 /** Audio before the last decision that a new thread hears again (5 s): enough for the VAD and the gate. */
 const replaySamples = 80_000;
 /** Ticks without input after which samples that wait for the resampler's tail are made readable. */
 const tailTicks = 3;
+/** An echo so shortly before an onset is told of with it (1 s). */
+const echoMemorySamples = 16_000;
 const fullScale = 32768;
+
+type LevelEvent = Extract<FrontEndEvent, { type: "level" }>;
 
 /** What all channels of the thread share. */
 export interface FrontEndLimits {
@@ -25,7 +29,10 @@ export interface FrontEndLimits {
   maxKeptBlocks: number;
 }
 
-/** See the file. The thread calls, each tick: `ingest`, then `fillWindow`/`decide` in rounds, then `finish`. */
+/**
+ * See the file. The thread calls, each tick: `ingest`, runs the gates of all channels, then `takeGated`, then
+ * `fillWindow`/`decide` in rounds, then `finish`.
+ */
 export class FrontEnd {
   readonly slot: number;
   private readonly memory: AudioMemory;
@@ -34,9 +41,7 @@ export class FrontEnd {
   private readonly chain: SampleChain;
   private readonly intake: Intake;
   private readonly gate: GateStage;
-  private readonly edges = new VoiceEdges();
-  private readonly detector = new SpeechDetector();
-  readonly state = new Float32Array(stateSize);
+  private readonly voice: VoiceStage;
   private readonly fences: SettingsFence[];
   private settings: FrontEndSettings;
   private readonly alarms: { key: string; generation: number; atSample: number }[];
@@ -46,18 +51,15 @@ export class FrontEnd {
   private epoch: number;
   private seq: number;
   private lastSpeech: { seq: number; event: FrontEndEvent } | null = null;
-  /** First sample of the window that comes next; everything before it is decided. */
-  private nextWindow = 0;
-  private analysed = 0;
   /** Events up to here were reported by the thread that died. */
   private mutedUntil = -1;
   private idleTicks = 0;
   private readonly takenTimes = new TakenTimes();
-  private speechRatio = 0;
-  private readonly silence = new SilenceWatch();
   private levelSum = 0;
   private levelFrames = 0;
+  private lastLevel: LevelEvent | null = null;
   private hasPublished = 0;
+  private publishedWindow = -1;
   /** Events of this tick. */
   private readonly events: ThreadEvent[];
 
@@ -65,6 +67,7 @@ export class FrontEnd {
     memory: AudioMemory,
     pool: BlockPool,
     limits: FrontEndLimits,
+    gates: GateBank,
     events: ThreadEvent[],
     channel: ChannelSnapshot,
   ) {
@@ -75,7 +78,8 @@ export class FrontEnd {
     this.events = events;
     this.chain = new SampleChain(memory, pool);
     this.intake = new Intake(memory, channel.slot, this.chain);
-    this.gate = new GateStage(memory, this.chain);
+    this.gate = new GateStage(memory, this.chain, gates);
+    this.voice = new VoiceStage(memory, this.chain, this.gate);
     const [current, ...toCome] = channel.fences;
     if (current === undefined) throw new Error("a channel without settings");
     this.fences = toCome;
@@ -102,20 +106,22 @@ export class FrontEnd {
     );
     this.mutedUntil = decided;
     this.hasPublished = readable;
-    this.nextWindow = from;
-    this.analysed = Math.floor(from / energyFrameSamples) * energyFrameSamples;
-    this.edges.reset(this.analysed);
+    this.voice.nextWindow = from;
+    this.voice.startEnergies(from);
+    this.restoreLearned(channel, current.settings);
     this.gate.configure(current.settings, from);
-    this.startVad(current.settings, from);
+    if (current.settings.vad !== null) this.voice.start(current.settings, from);
   }
 
-  private startVad(settings: FrontEndSettings, atSample: number): void {
-    if (settings.vad === null) return;
-    this.nextWindow = Math.floor(atSample / windowSamples) * windowSamples;
-    this.state.fill(0);
-    this.speechRatio = 0;
-    this.detector.configure(settings.vad);
-    this.detector.restart(this.nextWindow);
+  private restoreLearned(channel: ChannelSnapshot, settings: FrontEndSettings): void {
+    const { guard, talker } = this.voice;
+    this.voice.windows = this.load("windows");
+    const level = this.load("talkerLevel");
+    const coupling = this.load("echoCoupling");
+    if (level !== 0) talker.restore(level / 100, this.load("talkerGain") / 100);
+    if (coupling !== 0) guard.restoreCoupling(coupling / 100);
+    if (channel.reference !== null) guard.track.restore(channel.reference);
+    guard.enabled = settings.echoGuard === true;
   }
 
   /** Remembers how far the ring was written; what the messages of this tick say is older or as old. */
@@ -146,10 +152,15 @@ export class FrontEnd {
       this.emit({ ...unseen, type: "onset" });
       return;
     }
-    this.detector.forgetTurn(this.nextWindow);
+    this.voice.detector.forgetTurn(this.voice.nextWindow);
   }
 
-  /** Takes what the ring holds, within limits, and gates it. */
+  /** What the client is going to play. */
+  setReference(fromSample: number, framesDb: Float32Array): void {
+    this.voice.guard.track.put(fromSample, framesDb);
+  }
+
+  /** Takes what the ring holds, within limits, and hands it to the gate. */
   ingest(takenAtMs: number): void {
     const before = this.intake.finalSample;
     const cap = this.limits.maxWindowsPerTick * windowSamples;
@@ -167,9 +178,13 @@ export class FrontEnd {
       const empty = ((this.ringWritten - this.ringTaken) | 0) < this.intake.bytesPerSample;
       if (empty && (awaited || this.idleTicks === tailTicks)) this.intake.writeTail();
     }
+  }
+
+  /** After the gates ran: what was taken and gated can be read. */
+  takeGated(): void {
     if (this.settings.vad === null) {
       this.analyse(this.intake.finalSample);
-      this.nextWindow = this.intake.readableSample;
+      this.voice.nextWindow = this.intake.readableSample;
     }
     this.publishSamples();
   }
@@ -207,7 +222,7 @@ export class FrontEnd {
     if (!this.pool.mayTake(this.chain.length, blocksPerChunk)) return false;
     if (this.chain.length + blocksPerChunk > this.limits.maxKeptBlocks) return false;
     // A channel that is far ahead of its decisions waits for them.
-    return this.intake.finalSample - this.nextWindow <= this.limits.maxWindowsPerTick * windowSamples;
+    return this.intake.finalSample - this.voice.nextWindow <= this.limits.maxWindowsPerTick * windowSamples;
   }
 
   private apply(settings: FrontEndSettings): void {
@@ -216,86 +231,84 @@ export class FrontEnd {
     if (!isSameFormat(before.input, settings.input)) this.intake.changeFormat(settings.input);
     const { finalSample } = this.intake;
     this.gate.configure(settings, finalSample);
-    if (settings.vad === null) {
-      this.speechRatio = 0;
-      this.detector.reset(finalSample);
-    } else if (before.vad === null) this.startVad(settings, finalSample);
-    else this.detector.configure(settings.vad);
+    this.voice.guard.enabled = settings.echoGuard === true;
+    if (settings.vad === null) this.voice.stop(finalSample);
+    else if (before.vad === null) this.voice.start(settings, finalSample);
+    else this.voice.configure(settings);
   }
 
   /** Whether the next VAD window is complete and the session has seen what was decided before. */
   get hasWindow(): boolean {
-    if (this.settings.vad === null || this.isHeld()) return false;
-    const until = this.nextWindow + windowSamples;
-    if (this.settings.vadInput === "gated") {
-      const gated = this.gate.gatedSample;
-      if (gated !== null) return until <= gated;
-    }
-    return until <= this.intake.finalSample;
+    return this.settings.vad !== null && !this.isHeld() && this.voice.hasWindow(this.intake.finalSample);
   }
 
-  /**
-   * Whether the window that `hasWindow` promised needs no inference: nobody speaks, and it is as silent as all before
-   * it for half a second. Asked once a window. What Silero remembers is that silence, so it stays true.
-   */
-  takeSilence(): boolean {
-    return this.silence.take(this.memory.pool, this.chain.place(this.nextWindow)) && !this.detector.isHearing;
+  /** Whether the window that `hasWindow` promised needs no inference. Asked once a window. */
+  takeRest(): boolean {
+    return this.voice.takeRest();
+  }
+
+  /** Silero's memory of the channel. */
+  get state(): Float32Array {
+    return this.voice.state;
   }
 
   /** Writes the window that `hasWindow` promised. */
   fillWindow(input: Float32Array): void {
-    const gated = this.settings.vadInput === "gated" && this.gate.gatedSample !== null;
-    let done = 0;
-    let sample = this.nextWindow - contextSamples;
-    if (sample < this.chain.fromSample) {
-      done = Math.min(contextSamples, this.chain.fromSample - sample);
-      input.fill(0, 0, done);
-      sample += done;
-    }
-    const { pool } = this.memory;
-    while (done < inputSamples) {
-      const isWindow = sample >= this.nextWindow;
-      const count = isWindow ? inputSamples - done : this.nextWindow - sample;
-      const at = gated ? this.chain.placeHeard(sample) : this.chain.place(sample);
-      for (let i = 0; i < count; i++) input[done + i] = pool[at + i]! / fullScale;
-      done += count;
-      sample += count;
-    }
+    this.voice.fillWindow(input);
   }
 
-  /** Takes the window's probability: events are added, alarms fire. */
-  decide(speechRatio: number, decidedAtMs: number): void {
-    const from = this.nextWindow;
+  /** Takes the window's probability, null where it rested: events are added, alarms fire. */
+  decide(ratio: number | null, decidedAtMs: number): void {
+    if (!this.voice.isReplaying) this.analyse(this.voice.nextWindow + windowSamples);
+    const { change, from } = this.voice.decide(ratio);
     const until = from + windowSamples;
-    this.speechRatio = speechRatio;
-    this.analyse(until);
-    this.nextWindow = until;
-    const change = this.detector.push(from, speechRatio, this.edges);
+    // Energies come before the decision, but the level of this window tells its own probability.
+    if (this.lastLevel?.sample === until) this.lastLevel.speechRatio = this.voice.speechRatio;
     if (change !== null && until > this.mutedUntil) {
-      this.emit({ ...change, takenAtMs: this.takenTimes.find(until), decidedAtMs });
+      this.emit({
+        ...change,
+        takenAtMs: this.takenTimes.find(until),
+        decidedAtMs,
+        ...this.echoBefore(change),
+      });
     }
-    if (until >= this.mutedUntil && from < this.mutedUntil) this.detector.phase = this.load("phase");
+    if (until >= this.mutedUntil && from < this.mutedUntil) this.voice.detector.phase = this.load("phase");
     this.fireAlarms(decidedAtMs);
+  }
+
+  private echoBefore({ type, sample }: SpeechChange): { echoUntilSample?: number } {
+    const { enabled, lastEchoSample } = this.voice.guard;
+    if (!enabled || type === "pause" || lastEchoSample < Math.max(1, sample - echoMemorySamples)) return {};
+    return { echoUntilSample: Math.min(lastEchoSample, sample) };
   }
 
   /** End of the tick, before its events go out. */
   finish(decidedAtMs: number): void {
+    this.store("windows", this.voice.windows);
     this.fireAlarms(decidedAtMs);
     const needed = Math.min(
       this.load("releaseBefore"),
-      this.settings.vad === null ? this.analysed : this.nextWindow - contextSamples,
-      this.analysed,
-      this.gate.neededFrom ?? this.analysed,
+      this.settings.vad === null ? this.voice.analysed : this.voice.neededFrom,
+      this.gate.neededFrom ?? this.voice.analysed,
     );
     this.chain.freeBefore(Math.max(0, needed));
   }
 
   /** After the tick's events went out: what a new thread may take as reported. */
   publishDecisions(): void {
-    if (this.nextWindow >= this.mutedUntil) {
-      this.store("decided", this.nextWindow);
-      this.store("phase", this.detector.phase);
+    const { voice } = this;
+    if (voice.nextWindow < this.mutedUntil) return;
+    this.store("phase", voice.detector.phase);
+    if (voice.nextWindow === this.publishedWindow) return;
+    this.publishedWindow = voice.nextWindow;
+    this.store("decided", voice.nextWindow);
+    const { levelDb, gainDb } = voice.talker;
+    const { couplingDb } = voice.guard;
+    if (levelDb !== null) {
+      this.store("talkerLevel", Math.min(-1, Math.round(levelDb * 100)));
+      this.store("talkerGain", Math.round(gainDb * 100));
     }
+    if (couplingDb !== null) this.store("echoCoupling", Math.round(couplingDb * 100) || -1);
   }
 
   /** Whether the session wants to know of readable samples. */
@@ -318,6 +331,7 @@ export class FrontEnd {
 
   /** Frees the channel's blocks. */
   close(): void {
+    this.gate.close();
     this.chain.clear();
   }
 
@@ -339,7 +353,7 @@ export class FrontEnd {
   private fireAlarms(decidedAtMs: number): void {
     for (let first = this.alarms[0]; first !== undefined; first = this.alarms[0]) {
       // Speech that was just reported may make the session cancel the alarm: first it must have seen that.
-      if (first.atSample > this.nextWindow || this.isHeld()) return;
+      if (first.atSample > this.voice.nextWindow || this.isHeld()) return;
       this.alarms.shift();
       const { key, generation, atSample } = first;
       const takenAtMs = this.takenTimes.find(atSample);
@@ -357,19 +371,16 @@ export class FrontEnd {
 
   private analyse(untilSample: number): void {
     const { levelIntervalMs } = this.settings;
+    const { voice } = this;
     if (this.settings.vad === null && levelIntervalMs === null) {
       // Nobody asks for energies: start again where somebody does.
-      const at = Math.floor(untilSample / energyFrameSamples) * energyFrameSamples;
-      if (at > this.analysed) this.edges.reset(at);
-      this.analysed = Math.max(this.analysed, at);
+      if (untilSample >= voice.analysed + energyFrameSamples) voice.startEnergies(untilSample);
       return;
     }
-    const { pool } = this.memory;
     const framesPerLevel = levelIntervalMs === null ? 0 : Math.max(1, Math.round(levelIntervalMs / 8));
-    while (this.analysed + energyFrameSamples <= untilSample) {
-      this.levelSum += this.edges.push(pool, this.chain.place(this.analysed));
+    while (voice.analysed + energyFrameSamples <= untilSample) {
+      this.levelSum += voice.takeFrame();
       this.levelFrames += 1;
-      this.analysed += energyFrameSamples;
       if (framesPerLevel > 0 && this.levelFrames >= framesPerLevel) this.emitLevel();
     }
     if (framesPerLevel === 0) {
@@ -383,10 +394,17 @@ export class FrontEnd {
     this.levelSum = 0;
     this.levelFrames = 0;
     const gatedDb = rawDb + this.gate.takeGainDb();
-    if (this.analysed <= this.mutedUntil) return;
-    const noiseDb = this.gate.noiseDb ?? this.edges.floorDb;
-    const { slot, seq, epoch, speechRatio, analysed: sample } = this;
-    const event: FrontEndEvent = { type: "level", sample, rawDb, gatedDb, noiseDb, speechRatio };
+    const bands = this.gate.takeBands();
+    const { analysed: sample, speechRatio, edges } = this.voice;
+    if (sample <= this.mutedUntil) return;
+    const noiseDb = this.gate.noiseDb ?? edges.floorDb;
+    const { slot, seq, epoch } = this;
+    const event: LevelEvent = { type: "level", sample, rawDb, gatedDb, noiseDb, speechRatio };
+    this.lastLevel = event;
+    if (bands !== null) {
+      event.rawBandsDb = bands.rawDb;
+      event.gatedBandsDb = bands.gatedDb;
+    }
     this.events.push({ slot, seq, epoch, generation: 0, event });
   }
 

@@ -46,6 +46,12 @@ export const field = {
   phase: 20,
   /** The chain's first block in the pool, once there is one; -1 before. */
   firstBlock: 21,
+  /** Silero windows heard (wraps). */
+  windows: 22,
+  // What a new thread couldn't learn again from a few seconds of audio; hundredths of a dB, 0: not known.
+  talkerLevel: 23,
+  talkerGain: 24,
+  echoCoupling: 25,
 } as const;
 const slotInts = 32;
 

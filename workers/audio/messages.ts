@@ -55,12 +55,15 @@ export interface Stamps {
 
 /** What the thread reports, in order of samples within a session. */
 export type FrontEndEvent =
-  /** Speech began at `sample` (back-dated to its first voiced window, refined by energy). */
-  | ({ type: "onset"; sample: number } & Stamps)
+  /**
+   * Speech began at `sample` (back-dated to its first voiced window, refined by energy). Where the echo guard heard the
+   * reply's own echo in the second before, it was all there was up to `echoUntilSample`: nothing for a recogniser.
+   */
+  | ({ type: "onset"; sample: number; echoUntilSample?: number } & Stamps)
   /** Speech paused; `sample` is the last voiced one (back-dated by probabilities and energy). */
   | ({ type: "pause"; sample: number } & Stamps)
   /** Speech went on after a pause without a new onset being needed; `sample` is where it began again. */
-  | ({ type: "resumed"; sample: number } & Stamps)
+  | ({ type: "resumed"; sample: number; echoUntilSample?: number } & Stamps)
   /** Everything up to the alarm's sample was heard (VAD windows covering it are decided). */
   | ({ type: "alarm"; key: string; sample: number } & Stamps)
   /** RMS in dBFS before and after the gate, noise floor, and speech probability; the bands only where the gate runs. */
@@ -112,6 +115,8 @@ export interface AudioChannel {
    * Tells the echo guard what the client is going to play: RMS in dBFS of frames of 16 ms, the first of them sounding
    * when the input sample `fromSample` is recorded (an echo comes later by what the room and the client's buffers add).
    * What was said before about that time and after it is replaced. Costs nothing while `echoGuard` is off.
+   *
+   * @throws RangeError for more than 256 frames (4 s) or a sample below 0
    */
   reference?(fromSample: number, framesDb: Float32Array): void;
   /** Lets go of everything before the sample (never backwards). */

@@ -26,6 +26,8 @@ export interface ChannelSnapshot {
   epoch: number;
   seenSeq: number;
   alarms: { key: string; generation: number; atSample: number }[];
+  /** What the echo guard was told; null where it is off. */
+  reference: { fromFrame: number; framesDb: Float32Array } | null;
 }
 
 export type ToThread =
@@ -34,6 +36,7 @@ export type ToThread =
   | { type: "alarm"; slot: number; key: string; generation: number; atSample: number }
   | { type: "cancelAlarm"; slot: number; key: string }
   | { type: "resetSpeech"; slot: number; epoch: number; seenSeq: number }
+  | { type: "reference"; slot: number; fromSample: number; framesDb: Float32Array }
   | { type: "close"; slot: number }
   | { type: "stop" };
 

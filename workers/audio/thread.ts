@@ -4,6 +4,7 @@
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { FrontEnd } from "./front-end.ts";
+import { GateBank } from "./gate-bank.ts";
 import { type AudioMemory, header, viewAudioMemory } from "./layout.ts";
 import { BlockPool } from "./sample-chain.ts";
 import { maxBatch, SileroBatch } from "./silero.ts";
@@ -16,6 +17,7 @@ class AudioThread {
   private readonly memory: AudioMemory;
   private readonly pool: BlockPool;
   private readonly silero: SileroBatch;
+  private readonly gates: GateBank;
   private readonly bySlot: (FrontEnd | null)[];
   private readonly channels: FrontEnd[] = [];
   private readonly batch: FrontEnd[] = [];
@@ -28,6 +30,7 @@ class AudioThread {
     this.port = port;
     this.silero = silero;
     this.memory = viewAudioMemory(options.buffers);
+    this.gates = new GateBank(this.memory.maxChannels);
     this.bySlot = new Array(this.memory.maxChannels).fill(null);
     this.pool = new BlockPool(this.memory, this.usedBlocks());
     for (const channel of options.channels) this.open(channel);
@@ -52,6 +55,8 @@ class AudioThread {
     this.receive();
     this.pool.shareReserve(this.channels.length);
     for (const channel of this.channels) channel.ingest(takenAtMs);
+    this.gates.run();
+    for (const channel of this.channels) channel.takeGated();
     await this.decideWindows();
     const decidedAtMs = this.nowMs();
     for (const channel of this.channels) channel.finish(decidedAtMs);
@@ -84,12 +89,13 @@ class AudioThread {
     if (message.type === "configure") channel.addFence(message.fence);
     else if (message.type === "alarm") channel.setAlarm(message.key, message.generation, message.atSample);
     else if (message.type === "cancelAlarm") channel.cancelAlarm(message.key);
+    else if (message.type === "reference") channel.setReference(message.fromSample, message.framesDb);
     else if (message.type === "resetSpeech") channel.resetSpeech(message.epoch, message.seenSeq);
     else this.close(channel);
   }
 
   private open(snapshot: ThreadOptions["channels"][number]): void {
-    const channel = new FrontEnd(this.memory, this.pool, this.options, this.events, snapshot);
+    const channel = new FrontEnd(this.memory, this.pool, this.options, this.gates, this.events, snapshot);
     channel.snapshotRing();
     this.bySlot[snapshot.slot] = channel;
     this.channels.push(channel);
@@ -112,8 +118,8 @@ class AudioThread {
           const channel = this.channels[at]!;
           if (!channel.hasWindow) continue;
           decided += 1;
-          if (channel.takeSilence()) {
-            channel.decide(0, this.nowMs());
+          if (channel.takeRest()) {
+            channel.decide(null, this.nowMs());
             continue;
           }
           channel.fillWindow(this.silero.add(channel.state));

@@ -52,9 +52,10 @@ export class VoiceEdges {
   /**
    * Takes the next frame.
    *
+   * @param echoDb - what isn't louder is an echo: not voiced, and nothing is learned from it
    * @returns its mean square without DC (full scale is 32768²)
    */
-  push(source: Int16Array, at: number): number {
+  push(source: Int16Array, at: number, echoDb = Number.NEGATIVE_INFINITY): number {
     let { dcIn, dcOut } = this;
     if (this.frames === 0) dcIn = source[at]!;
     let sum = 0;
@@ -67,7 +68,7 @@ export class VoiceEdges {
     this.dcIn = dcIn;
     this.dcOut = dcOut;
     const meanSquare = sum / energyFrameSamples;
-    this.track(meanSquare);
+    this.track(meanSquare, echoDb);
     return meanSquare;
   }
 
@@ -75,6 +76,18 @@ export class VoiceEdges {
   get floorDb(): number {
     if (this.frames < settlingFrames) return lowestDb;
     return Math.max(lowestDb, toDb(Math.min(this.minimum, this.nextMinimum)) + minimumBiasDb);
+  }
+
+  /** Mean level in dBFS of the frames of [from, until) that are known; echoes count as silence. */
+  levelDb(from: number, until: number): number {
+    let sum = 0;
+    let count = 0;
+    for (let frame = this.frameOf(from); frame < this.frameOf(until); frame++) {
+      if (!this.has(frame)) continue;
+      sum += 10 ** (this.at(frame) / 10);
+      count += 1;
+    }
+    return count === 0 ? lowestDb : Math.max(lowestDb, 10 * Math.log10(sum / count));
   }
 
   /**
@@ -129,8 +142,14 @@ export class VoiceEdges {
     return Math.max(floor + aboveFloorDb, peak - belowPeakDb);
   }
 
-  private track(meanSquare: number): void {
-    this.ring[this.frames & ringMask] = Math.max(lowestDb, toDb(meanSquare));
+  private track(meanSquare: number, echoDb: number): void {
+    const levelDb = toDb(meanSquare);
+    const isEcho = levelDb < echoDb;
+    this.ring[this.frames & ringMask] = isEcho ? lowestDb : Math.max(lowestDb, levelDb);
+    if (isEcho && this.frames > 0) {
+      this.frames += 1;
+      return;
+    }
     this.smoothed = this.frames === 0 ? meanSquare : smoothing * this.smoothed + (1 - smoothing) * meanSquare;
     if (this.frames === 0 || this.age >= minimumFrames) {
       this.minimum = this.frames === 0 ? this.smoothed : this.nextMinimum;

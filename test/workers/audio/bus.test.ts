@@ -3,7 +3,7 @@ import { decodeMulaw } from "../../../wire/g711.ts";
 import type { AudioBusOptions, ManagedAudioBus } from "../../../workers/audio/bus.ts";
 import { type BusChannel, maxAlarms, maxFences } from "../../../workers/audio/channel.ts";
 import { blockSamples } from "../../../workers/audio/layout.ts";
-import type { FrontEndEvent, FrontEndSettings } from "../../../workers/audio/messages.ts";
+import { type FrontEndEvent, type FrontEndSettings, levelBands } from "../../../workers/audio/messages.ts";
 import {
   addNoise,
   bytesOf,
@@ -11,6 +11,7 @@ import {
   feed,
   heard,
   layOut,
+  makeNoise,
   modelDir,
   nowMs,
   plainSettings,
@@ -225,6 +226,24 @@ describe("gated samples", () => {
       expect(level.gatedDb).toBeLessThan(level.rawDb - 8);
       expect(Math.abs(level.noiseDb - level.rawDb)).toBeLessThan(3);
       expect(level.speechRatio).toBeLessThan(0.5);
+    }
+  });
+
+  it("come with levels band by band that add up to the whole", async () => {
+    await start();
+    const channel = open({ ...plainSettings, noiseReduction: "near_field", levelIntervalMs: 100 });
+    const events = collect(channel);
+    const noise = makeNoise("white", 64_000, 8);
+    await feed(channel, bytesOf(Int16Array.from(noise, (value) => Math.round(value * 300))));
+    const levels = events.filter((event) => event.type === "level").slice(10);
+    expect(levels.length).toBeGreaterThan(20);
+    const sum = (bandsDb: number[]): number =>
+      10 * Math.log10(bandsDb.reduce((all, db) => all + 10 ** (db / 10), 0));
+    for (const { rawDb, gatedDb, rawBandsDb, gatedBandsDb } of levels) {
+      expect(rawBandsDb!.length).toBe(levelBands);
+      expect(gatedBandsDb!.length).toBe(levelBands);
+      expect(Math.abs(sum(rawBandsDb!) - rawDb)).toBeLessThan(2);
+      expect(Math.abs(sum(gatedBandsDb!) - gatedDb)).toBeLessThan(3);
     }
   });
 });
