@@ -178,7 +178,8 @@ export const settings = {
     min: 100,
     max: 5000,
     fallback: 500,
-    description: "Speech of that length over a reply interrupts it.",
+    description:
+      "Speech of that length over a reply interrupts it; 200 ms more where the client ducks the reply meanwhile.",
   }),
   duckMs: wholeNumber({
     env: "PARLEY_DUCK_MS",

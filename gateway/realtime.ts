@@ -15,6 +15,7 @@ import type { SessionConfig } from "./session/domain.ts";
 import { defaultPlaybackLimits } from "./session/playback.ts";
 import { PlaybackTicker } from "./session/playback-ticker.ts";
 import type { SessionObserver } from "./session/session.ts";
+import { semanticTurnEnd } from "./session/turn-taking/semantic-turn-end.ts";
 import { createEmbedder } from "./state/embedder.ts";
 import { createKnowledge } from "./state/knowledge/knowledge.ts";
 import { readProjectDocuments } from "./state/knowledge/project-documents.ts";
@@ -72,6 +73,7 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
         utteranceMaxMs: config.maxTurnMs * 5 + transcriptionSlackMs,
       }),
       playbackLimits: { ...defaultPlaybackLimits, aheadMs: config.playbackAheadMs },
+      turnEnds: semanticTurnEnd,
       listening: { vadInput: config.vadInput, sttInput: config.sttInput },
       maxBufferMs: config.maxTurnMs * 5,
       observer: observeSessions(parts),

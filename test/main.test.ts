@@ -47,6 +47,17 @@ describe("npm start", () => {
     expect(one.stdout).toBe(`Parley is at ${url}\n`);
   });
 
+  it("replaces a gateway that hangs, and leaves one alone that works", async () => {
+    const one = start({ PARLEY_PROCESSES: "1", PARLEY_HANG_TIMEOUT_MS: "3000" });
+    const url = await one.url();
+    const [, pid] = await one.sees("stderr", /"pid":(\d+),"process":"gateway".*"the gateway is ready"/);
+    expect((await fetch(`${url}readyz`)).status).toBe(200);
+    process.kill(Number(pid), "SIGSTOP");
+    await one.sees("stderr", /"the gateway is ready"/, 2);
+    expect((await fetch(`${url}readyz`)).status).toBe(200);
+    expect(one.stderr.match(/gateway process hangs; it is killed/g)).toHaveLength(1);
+  });
+
   it("makes its secret once, for its own eyes only", async () => {
     const path = join(cwd, ".parley", "secret");
     const first = start({});

@@ -87,6 +87,8 @@ export type AudioPiece =
   | { type: "pause"; lastVoicedSample: number }
   /** Speech went on after a pause. */
   | { type: "resumed"; atSample: number }
+  /** Speech goes on, but a `partial` of what was said up to here is wanted now; who can't give one lets it be. */
+  | { type: "probe"; atSample: number }
   /** The utterance ended; nothing follows. */
   | { type: "end"; atSample: number };
 
@@ -108,7 +110,8 @@ export interface SttRequest {
 }
 
 export type SttEvent =
-  | { type: "partial"; text: string }
+  /** All words so far. `untilSample`: they are of everything voiced before it; absent where that isn't known. */
+  | { type: "partial"; text: string; untilSample?: number }
   /** The transcript of everything up to `untilSample`; empty when nobody said a word. */
   | { type: "final"; text: string; untilSample: number };
 

@@ -1,7 +1,7 @@
 /** Settings that a client changes in a live session. */
 import type { Change } from "./change.ts";
 import type { SessionConfig, SessionPatch } from "./domain.ts";
-import { abandonSpeech } from "./listening.ts";
+import { abandonSpeech } from "./utterances.ts";
 
 /** A configuration with a patch laid over it; absent settings stay as they are. */
 export function applyPatch(config: SessionConfig, patch: SessionPatch): SessionConfig {

@@ -1,4 +1,5 @@
 /** How a response ends: its open message first, then itself, once; and how a caller interrupts it. */
+import { keepBroken } from "./broken-reply.ts";
 import type { Change } from "./change.ts";
 import type { Item, Part, ResponseStatus, ResponseView } from "./domain.ts";
 import { wordsBefore } from "./history.ts";
@@ -60,6 +61,9 @@ export function finish(
     output.splice(response.message.outputIndex, 0, item);
   }
   change.set({ responses: change.state.responses.filter((other) => other.id !== response.id) });
+  if (!response.outOfBand && response.message && response.modality === "audio") {
+    change.set({ lastSpoken: { voice: response.voice, format: response.format } });
+  }
   change.send({ type: "responseDone", response: view({ ...response, output }, status, reason, error) });
   change.send({ type: "rateLimits", limits: [rateLimit(change)] });
   const attempts = [...response.attempts, ...(response.ended?.attempts ?? [])];
@@ -158,8 +162,13 @@ export function stopPlayback(change: Change): void {
     if (other.unheard) settleHeard(change, other.itemId, other.heardMs);
 }
 
-/** The caller interrupts: what plays stops, what is being made is dropped, history keeps what was heard. */
-export function bargeIn(change: Change, announce: () => void): void {
+/**
+ * The caller interrupts: what plays stops, what is being made is dropped, history keeps what was heard.
+ *
+ * @param byItemId - the user's item that begins with it
+ */
+export function bargeIn(change: Change, byItemId: string, announce: () => void): void {
+  keepBroken(change, byItemId);
   const stopped = change.state.responses.filter(
     (response) => !response.outOfBand || response.modality === "audio",
   );

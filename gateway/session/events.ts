@@ -4,18 +4,21 @@ import type { Ledger } from "../turn/ledger.ts";
 import type { ReplyAttempt, ReplyRequest } from "../turn/reply.ts";
 import type { AudioFormat, Command, Output } from "./domain.ts";
 import type { DecisionStamps, SpokenPiece } from "./state.ts";
+import type { TurnEndDetector } from "./turn-taking/turn-end.ts";
 
 export type SessionEvent =
   | { type: "opened" }
   | { type: "command"; command: Command; readAtMs: number }
   | { type: "refused"; code: string; message: string; param: string | null; clientEventId: string | null }
   /** From the audio front end, on the clock of samples. */
-  | { type: "onset"; sample: number }
+  /** Up to `echoUntilSample` there was only the reply's own echo. */
+  | { type: "onset"; sample: number; echoUntilSample?: number }
   | { type: "pause"; sample: number }
-  | { type: "resumed"; sample: number }
+  | { type: "resumed"; sample: number; echoUntilSample?: number }
   | { type: "alarm"; key: string; sample: number; stamps: DecisionStamps }
   /** From the recogniser. */
-  | { type: "words"; itemId: string; text: string }
+  /** Words so far, the whole utterance's up to `untilSample` (null: the recogniser does not say how far they reach). */
+  | { type: "words"; itemId: string; text: string; untilSample: number | null }
   | { type: "transcribed"; itemId: string; text: string; provider: string; attempts: ReplyAttempt[] }
   | {
       type: "transcriptionFailed";
@@ -36,6 +39,8 @@ export type SessionEvent =
       durationMs: number;
       words: SpokenPiece["words"];
     }
+  /** The AI has written all that a spoken reply says. */
+  | { type: "answerKnown"; responseId: string; text: string }
   | { type: "toolCall"; responseId: string; callId: string; name: string; arguments: string }
   | { type: "firstOutput"; responseId: string; ledger: Ledger }
   | { type: "ledger"; responseId: string; ledger: Ledger }
@@ -56,6 +61,8 @@ export type Effect =
   | { type: "openUtterance"; itemId: string; fromSample: number }
   | { type: "markPause"; itemId: string; lastVoicedSample: number }
   | { type: "markResumed"; itemId: string; atSample: number }
+  /** Wants to know the words up to here although speech goes on. */
+  | { type: "probeUtterance"; itemId: string; atSample: number }
   | { type: "endUtterance"; itemId: string; atSample: number }
   | { type: "dropUtterance"; itemId: string }
   /** Transcribes audio that a client put into an item (base64 in the session's input format). */
@@ -85,8 +92,12 @@ export interface Now {
   atMs: number;
   /** Samples received (16 kHz), backlog included. */
   receivedSamples: number;
+  /** Samples that the audio front end has taken so far: an alarm before it is late already. */
+  readableSamples: number;
   /** Oldest input sample still kept. */
   keptFromSample: number;
+  /** Decides on turn ends under `semantic_vad`. */
+  turnEnds: TurnEndDetector;
   /** The reply in the listener's ear, newest; null when nothing was ever sent. */
   playback: {
     responseId: string;

@@ -57,6 +57,52 @@ export function heardText(stored: StoredItem): string {
   return pieces && heardMs !== undefined ? wordsBefore(pieces, heardMs) : whole;
 }
 
+/** What pieces say together. */
+export function joinPieces(pieces: readonly SpokenPiece[]): string {
+  return pieces.map(({ text }) => text).join("");
+}
+
+/** A sentence that was broken off so soon after its beginning is said again from there. */
+const repeatedMs = 2_000;
+
+/**
+ * Where a reply goes on that was broken off: at the beginning of the broken sentence if that was not long ago, else at
+ * the next word.
+ *
+ * @param heardMs - how much of the item's audio was heard
+ * @returns place in the joined text of `pieces`, at the end of what need not be said again
+ */
+export function restartOf(pieces: readonly SpokenPiece[], heardMs: number): number {
+  const heard = wordsBefore(pieces, heardMs);
+  const ends = [...heard.matchAll(/[.!?…]["'”’)\]]*(?=\s|$)|\n/gu)];
+  const last = ends.at(-1);
+  const sentence = last ? last.index + last[0].length : 0;
+  return heardMs - momentOf(pieces, sentence) < repeatedMs ? sentence : heard.length;
+}
+
+/** When the text at `index` sounds, in ms of the item's audio; as well as it is known. */
+function momentOf(pieces: readonly SpokenPiece[], index: number): number {
+  let before = 0;
+  for (const piece of pieces) {
+    const inside = index - before;
+    before += piece.text.length;
+    if (index >= before && piece !== pieces.at(-1)) continue;
+    return piece.fromMs + msInPiece(piece, Math.min(inside, piece.text.length));
+  }
+  return 0;
+}
+
+function msInPiece({ text, words, durationMs }: SpokenPiece, length: number): number {
+  const share = length / Math.max(1, text.length);
+  if (words && words.length > 0) {
+    const wordsBefore = text.slice(0, length).match(/\S+/g)?.length ?? 0;
+    const written = text.match(/\S+/g)?.length ?? 1;
+    const spoken = words[Math.floor((wordsBefore * words.length) / written)];
+    if (spoken) return spoken.fromMs;
+  }
+  return durationMs === null ? length / charactersPerMs : share * durationMs;
+}
+
 function partText(part: Part): string {
   return part.type === "input_text" || part.type === "output_text" ? part.text : (part.transcript ?? "");
 }

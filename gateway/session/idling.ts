@@ -2,9 +2,8 @@
 import { openLedger } from "../turn/ledger.ts";
 import type { Change } from "./change.ts";
 import { startAnswer } from "./responding.ts";
+import { samplesPerMs } from "./state.ts";
 import { addUserItem } from "./user-items.ts";
-
-const samplesPerMs = 16;
 
 /**
  * Keeps the idle deadline as the state wants it: from the end of the last reply's playback on (on the clock of

@@ -146,8 +146,21 @@ export function onTruncateItem(change: Change, command: Of<"truncateItem">): voi
   if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
   if (placeOf(change, itemId)?.unheard) stopPlayback(change);
   settleHeard(change, itemId, audioEndMs);
+  change.updateItem(itemId, (old) => ({ ...old, truncated: true }));
   change.send({ type: "itemTruncated", itemId, contentIndex, audioEndMs });
   if (speaking) cancelByClient(change, speaking);
+}
+
+/**
+ * The client says how much of an item it played: the truth for what was heard, also when it comes late, of a reply that
+ * was interrupted meanwhile. It never takes back what was heard, and a truncation stands.
+ */
+export function onPlayback(change: Change, { itemId, playedMs }: Of<"playback">): void {
+  change.effect({ type: "acknowledge", itemId, playedMs });
+  const stored = change.item(itemId);
+  if (stored?.heardMs === undefined || stored.truncated) return;
+  const heardMs = Math.min(playedMs, sentOf(change, stored));
+  if (heardMs > stored.heardMs) settleHeard(change, itemId, heardMs);
 }
 
 /** Audio of an item that went to the client, in ms. */

@@ -139,7 +139,7 @@ export class Listener {
 function toSessionEvent(itemId: string, event: TranscriptionEvent): SessionEvent {
   switch (event.type) {
     case "partial":
-      return { type: "words", itemId, text: event.text };
+      return { type: "words", itemId, text: event.text, untilSample: event.untilSample ?? null };
     case "final": {
       const { text, provider, attempts } = event;
       return { type: "transcribed", itemId, text, provider, attempts };

@@ -1,45 +1,55 @@
-/** The user's side: speech that begins, pauses and ends, and what becomes of it. */
-import { advance, type Ledger, openLedger } from "../turn/ledger.ts";
+/** The user's side: speech that begins, pauses and ends, on the clock of samples, and what clients commit by hand. */
+import { openLedger } from "../turn/ledger.ts";
 import type { Change } from "./change.ts";
-import { bargeIn } from "./ending.ts";
+import type { TurnDetection } from "./domain.ts";
 import type { SessionEvent } from "./events.ts";
 import { onIdle } from "./idling.ts";
-import { startAnswer, startReady } from "./responding.ts";
-import type { DecisionStamps, TurnSoFar, Utterance } from "./state.ts";
-import { judgeBargeIn } from "./turn-taking/barge-in.ts";
-import { prefixPaddingMs, silenceBeforeTurnEndMs } from "./turn-taking/turn-end.ts";
-import { addUserItem, audioPartIndex, maxPending, tooManyPending, withTranscript } from "./user-items.ts";
+import { coversPause, duck, judge, onLongSpeech, probe, resumeJudging, startJudging } from "./judging.ts";
+import { type DecisionStamps, samplesPerMs, type Utterance } from "./state.ts";
+import { isBackchannel } from "./turn-taking/backchannels.ts";
+import { learnPause, longestWaitMs, prefixPaddingMs } from "./turn-taking/turn-end.ts";
+import { addUserItem, maxPending, tooManyPending } from "./user-items.ts";
+import {
+  abandonSpeech,
+  announceSpeech,
+  cancelUtteranceAlarms,
+  commitUtterance,
+  dropSpeech,
+  replySounds,
+} from "./utterances.ts";
 
-/** Samples of the session's clock in a millisecond. */
-const samplesPerMs = 16;
 /** The front end notices speech up to that much later than it began (160 ms). */
 const backdatedSamples = 2_560;
+/** Speech so soon after a turn that nothing was said to yet goes on with it: the turn was ended too early. */
+const sameTurnSamples = 3_000 * samplesPerMs;
 
 type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
+type SpeechBegan = Pick<Event<"onset">, "sample" | "echoUntilSample">;
 
 export function onOnset(change: Change, event: Event<"onset">): void {
   const { utterance, bufferFromSample } = change.state.input;
-  if (utterance?.awaitingWords) return speakAgain(change, utterance.awaitingWords, event.sample);
+  if (utterance?.awaitingWords) return speakAgain(change, utterance.awaitingWords, event);
   if (utterance || !change.state.config.input.turnDetection) return;
   if (event.sample < bufferFromSample - backdatedSamples) {
     // It began in audio that was committed or cleared by hand, before the front end came to it. What goes on beyond
     // that is a turn of its own.
     return change.alarm("input:forget", bufferFromSample);
   }
-  beginUtterance(change, event.sample, replyUnheard(change));
+  beginUtterance(change, event, replySounds(change));
 }
 
-function beginUtterance(change: Change, sample: number, unheard: boolean): void {
+function beginUtterance(change: Change, began: SpeechBegan, overReply: boolean): void {
+  const { sample, echoUntilSample = 0 } = began;
   const detection = change.state.config.input.turnDetection;
   const { input, limits } = change.state;
   if (!detection) return;
+  learnFromCutTurn(change, sample);
   const fromSample = Math.max(
     input.bufferFromSample,
     change.now.keptFromSample,
     sample - prefixPaddingMs(detection) * samplesPerMs,
-    0,
+    echoUntilSample,
   );
-  const overReply = detection.interruptResponse && unheard;
   const utterance: Utterance = {
     itemId: change.id("item"),
     fromSample,
@@ -51,44 +61,27 @@ function beginUtterance(change: Change, sample: number, unheard: boolean): void 
     awaitingWords: null,
     ducked: false,
     words: null,
+    wordsUntilSample: null,
+    noddedSamples: 0,
+    probes: 0,
+    held: false,
   };
   change.setInput({ utterance });
   change.effect({ type: "openUtterance", itemId: utterance.itemId, fromSample });
   change.alarm("turn:max", fromSample + limits.maxTurnMs * samplesPerMs);
-  if (overReply) {
-    change.alarm("barge:duck", sample + limits.duckMs * samplesPerMs);
-    change.alarm("barge:commit", sample + limits.bargeInMs * samplesPerMs);
-  } else {
-    announceSpeech(change);
-  }
+  if (overReply && detection.interruptResponse) startJudging(change, sample);
+  else announceSpeech(change);
 }
 
-/** A reply is being made, sent or still playing at the listener's. */
-function replyUnheard(change: Change): boolean {
-  return (
-    change.now.playback?.unheard === true || change.state.responses.some((response) => !response.outOfBand)
-  );
-}
-
-/** Says that speech began; over a reply this is the moment at which it is interrupted. */
-function announceSpeech(change: Change): void {
-  const { utterance } = change.state.input;
-  const detection = change.state.config.input.turnDetection;
-  if (!utterance || utterance.announced || !detection) return;
-  change.cancelAlarm("barge:duck");
-  change.cancelAlarm("barge:commit");
-  // A stock SDK flushes its sound at this event, so the reply ends with it.
-  if (detection.interruptResponse)
-    bargeIn(change, () => sayStarted(change, utterance, prefixPaddingMs(detection)));
-  else sayStarted(change, utterance, prefixPaddingMs(detection));
-  change.setUtterance({ announced: true, ducked: false });
-}
-
-function sayStarted(change: Change, utterance: Utterance, paddingMs: number): void {
-  change.send({
-    type: "speechStarted",
-    itemId: utterance.itemId,
-    audioStartMs: Math.max(0, Math.round(utterance.onsetSample / samplesPerMs) - paddingMs),
+/** A turn that its speaker went on with before anything was said to it was ended within one of their pauses. */
+function learnFromCutTurn(change: Change, onsetSample: number): void {
+  const { unansweredSample, habit } = change.state.input;
+  if (unansweredSample === null) return;
+  const pauseSamples = onsetSample - unansweredSample;
+  const wentOn = pauseSamples >= 0 && pauseSamples <= sameTurnSamples;
+  change.setInput({
+    unansweredSample: null,
+    habit: wentOn ? learnPause(habit, pauseSamples / samplesPerMs, true) : habit,
   });
 }
 
@@ -101,32 +94,70 @@ export function onPause(change: Change, event: Event<"pause">): void {
     voicedSamples: utterance.voicedSamples + Math.max(0, event.sample - utterance.stretchFromSample),
   });
   change.effect({ type: "markPause", itemId: utterance.itemId, lastVoicedSample: event.sample });
-  change.cancelAlarm("barge:commit");
-  change.cancelAlarm("barge:duck");
-  change.alarm("turn:end", event.sample + silenceBeforeTurnEndMs(detection) * samplesPerMs);
+  for (const key of ["barge:commit", "barge:duck", "barge:probe"]) change.cancelAlarm(key);
+  change.alarm("turn:end", event.sample + silenceMs(change, detection) * samplesPerMs);
+}
+
+/** How long the speaker must be silent, as far as is known of the words that the pause follows. */
+function silenceMs(change: Change, detection: TurnDetection): number {
+  if (detection.type === "server_vad") return detection.silenceDurationMs;
+  const { utterance, habit } = change.state.input;
+  const { eagerness } = detection;
+  const voicedMs = (utterance?.voicedSamples ?? 0) / samplesPerMs;
+  const words = utterance && coversPause(utterance) ? utterance.words : null;
+  const waitMs = change.now.turnEnds.waitMs({ words, voicedMs, habit }, eagerness);
+  // A detector can be exchanged: whatever it says, the turn ends.
+  const longestMs = longestWaitMs[eagerness];
+  return Number.isFinite(waitMs) ? Math.round(Math.min(longestMs, Math.max(0, waitMs))) : longestMs;
 }
 
 export function onResumed(change: Change, event: Event<"resumed">): void {
-  const { utterance } = change.state.input;
+  const { utterance, habit } = change.state.input;
   // The turn was closed between that sample and now: this is the next one's beginning.
-  if (!utterance) return onOnset(change, { type: "onset", sample: event.sample });
-  if (utterance.awaitingWords) return speakAgain(change, utterance.awaitingWords, event.sample);
+  if (!utterance) return onOnset(change, { ...event, type: "onset" });
+  if (utterance.awaitingWords) return speakAgain(change, utterance.awaitingWords, event);
   change.cancelAlarm("turn:end");
+  if (!utterance.announced) resumeJudging(change, utterance, event.sample);
+  if (utterance.lastVoicedSample !== null) {
+    const pauseMs = (event.sample - utterance.lastVoicedSample) / samplesPerMs;
+    change.setInput({ habit: learnPause(habit, pauseMs, true) });
+  }
   change.setUtterance({ lastVoicedSample: null, stretchFromSample: event.sample });
   change.effect({ type: "markResumed", itemId: utterance.itemId, atSample: event.sample });
-  if (!utterance.announced) {
-    const missing = change.state.limits.bargeInMs * samplesPerMs - utterance.voicedSamples;
-    change.alarm("barge:commit", event.sample + Math.max(0, missing));
-  }
 }
 
-/** Whoever speaks twice over a reply wants the word. */
-function speakAgain(change: Change, waiting: NonNullable<Utterance["awaitingWords"]>, sample: number): void {
+/** Whoever speaks twice over a reply wants the word, but for two nods. */
+function speakAgain(
+  change: Change,
+  waiting: NonNullable<Utterance["awaitingWords"]>,
+  began: SpeechBegan,
+): void {
+  const { utterance } = change.state.input;
+  if (utterance && coversPause(utterance) && isBackchannel(utterance.words ?? "")) {
+    dropSpeech(change, utterance);
+    return beginUtterance(change, began, replySounds(change));
+  }
   announceSpeech(change);
   const announced = change.state.input.utterance;
-  if (announced) commitUtterance(change, announced, waiting.atSample, waiting.stamps, "ended");
+  if (announced) commitUtterance(change, announced, waiting.atSample, waiting.stamps, "wasEnded");
   // The reply has just ended with that: nothing is left to interrupt.
-  beginUtterance(change, sample, false);
+  beginUtterance(change, began, false);
+}
+
+/** Words so far: they may show what speech over a reply is meant for, and whether a pause ends the turn. */
+export function onWords(change: Change, event: Event<"words">): void {
+  if (change.state.input.utterance?.itemId !== event.itemId) return;
+  change.setUtterance({ words: event.text, wordsUntilSample: event.untilSample });
+  judge(change, null);
+  const { utterance } = change.state.input;
+  const detection = change.state.config.input.turnDetection;
+  if (utterance?.itemId !== event.itemId || detection?.type !== "semantic_vad") return;
+  const { lastVoicedSample, awaitingWords } = utterance;
+  if (lastVoicedSample === null || awaitingWords || !coversPause(utterance)) return;
+  const endSample = lastVoicedSample + silenceMs(change, detection) * samplesPerMs;
+  // Silence that was long enough before the words came ends the turn where they come.
+  const atSample = Math.max(endSample, change.now.readableSamples);
+  if (change.state.alarms["turn:end"] !== atSample) change.alarm("turn:end", atSample);
 }
 
 export function onAlarm(change: Change, event: Event<"alarm">): void {
@@ -139,8 +170,10 @@ export function onAlarm(change: Change, event: Event<"alarm">): void {
       return endSpeech(change, event.sample, event.stamps);
     case "barge:duck":
       return duck(change);
+    case "barge:probe":
+      return probe(change, event.sample);
     case "barge:commit":
-      return announceSpeech(change);
+      return onLongSpeech(change, event.sample);
     case "idle":
       return onIdle(change, event.sample);
     case "input:forget":
@@ -149,110 +182,19 @@ export function onAlarm(change: Change, event: Event<"alarm">): void {
   }
 }
 
-function duck(change: Change): void {
-  const { utterance } = change.state.input;
-  if (!utterance || utterance.announced || utterance.ducked) return;
-  change.setUtterance({ ducked: true });
-  change.send({ type: "duck" });
-}
-
 /** The speaker was silent long enough: a turn, unless it was only a nod over the reply. */
 function endSpeech(change: Change, atSample: number, stamps: DecisionStamps): void {
   // The reply ended while they spoke: a word at its end is an answer to it, not a nod.
-  if (!replyUnheard(change)) announceSpeech(change);
+  if (!replySounds(change)) announceSpeech(change);
   const { utterance } = change.state.input;
   if (!utterance) return;
-  change.cancelAlarm("turn:end");
-  change.cancelAlarm("turn:max");
+  cancelUtteranceAlarms(change);
   if (!utterance.announced) {
     change.setUtterance({ awaitingWords: { atSample, stamps } });
     change.effect({ type: "endUtterance", itemId: utterance.itemId, atSample });
     return judge(change, null);
   }
-  commitUtterance(change, utterance, atSample, stamps, "open");
-}
-
-/** What a recogniser said in the end. */
-type Settled = Event<"transcribed"> | Event<"transcriptionFailed">;
-
-/** Decides on speech over a reply with what is known now; only final words (`settled`) can make it a nod. */
-function judge(change: Change, settled: Settled | null): void {
-  const { utterance } = change.state.input;
-  if (!utterance || utterance.announced) return;
-  const stretch = utterance.lastVoicedSample === null ? 0 : utterance.voicedSamples;
-  const verdict = judgeBargeIn({
-    spokenMs: stretch / samplesPerMs,
-    commitMs: change.state.limits.bargeInMs,
-    words: utterance.words,
-    ended: settled !== null && utterance.awaitingWords !== null,
-  });
-  if (verdict === "reject") return dropSpeech(change, utterance);
-  if (verdict !== "commit") return;
-  const waiting = utterance.awaitingWords;
-  announceSpeech(change);
-  const announced = change.state.input.utterance;
-  if (!waiting || !announced) return;
-  commitUtterance(change, announced, waiting.atSample, waiting.stamps, settled ?? "ended");
-}
-
-/** It was no interruption: no event, no item, the reply goes on as if nothing had happened. */
-function dropSpeech(change: Change, utterance: Utterance): void {
-  for (const key of ["turn:end", "turn:max", "barge:duck", "barge:commit"]) change.cancelAlarm(key);
-  change.effect({ type: "dropUtterance", itemId: utterance.itemId });
-  change.effect({ type: "resetSpeech" });
-  if (utterance.ducked) change.send({ type: "unduck" });
-  const until = utterance.awaitingWords?.atSample ?? utterance.lastVoicedSample ?? utterance.onsetSample;
-  change.setInput({
-    utterance: null,
-    bufferFromSample: Math.max(change.state.input.bufferFromSample, until),
-  });
-}
-
-/** The turn is over: its item enters the conversation, its words follow. */
-function commitUtterance(
-  change: Change,
-  utterance: Utterance,
-  atSample: number,
-  stamps: DecisionStamps,
-  listening: "open" | "ended" | Settled,
-): void {
-  const detection = change.state.config.input.turnDetection;
-  const audioMs = Math.max(0, atSample - utterance.fromSample) / samplesPerMs;
-  change.send({
-    type: "speechStopped",
-    itemId: utterance.itemId,
-    audioEndMs: Math.round(atSample / samplesPerMs),
-  });
-  const lastVoiced = utterance.lastVoicedSample ?? atSample;
-  change.setInput({
-    utterance: null,
-    bufferFromSample: atSample,
-    pending: [
-      ...change.state.input.pending,
-      {
-        itemId: utterance.itemId,
-        respond: detection?.createResponse ?? false,
-        ledger: spokenLedger(stamps, (atSample - lastVoiced) / samplesPerMs),
-        audioMs,
-        range: { fromSample: utterance.fromSample, toSample: atSample },
-      },
-    ],
-  });
-  addUserItem(change, utterance.itemId);
-  if (listening === "open") change.effect({ type: "endUtterance", itemId: utterance.itemId, atSample });
-  change.effect({ type: "resetSpeech" });
-  if (typeof listening === "string") return;
-  if (listening.type === "transcribed") onTranscribed(change, listening);
-  else onTranscriptionFailed(change, listening);
-}
-
-/** The line of time from the last voiced sample to the decision that the turn is over. */
-function spokenLedger(stamps: DecisionStamps, silentMs: number): Ledger {
-  let ledger = openLedger("voice", stamps.readAtMs - Math.max(0, silentMs));
-  ledger = advance(ledger, "endpoint", stamps.readAtMs);
-  ledger = advance(ledger, "ingress", stamps.inBusAtMs);
-  ledger = advance(ledger, "gate", stamps.takenAtMs);
-  return advance(ledger, "vad", stamps.decidedAtMs);
+  commitUtterance(change, utterance, atSample, stamps, "goesOn");
 }
 
 // ---- commits by hand -------------------------------------------------------------------------------------
@@ -290,7 +232,11 @@ export function onCommit(
     audioMs,
     range: { fromSample, toSample: atSample },
   };
-  change.setInput({ bufferFromSample: atSample, pending: [...change.state.input.pending, pending] });
+  change.setInput({
+    bufferFromSample: atSample,
+    unansweredSample: null,
+    pending: [...change.state.input.pending, pending],
+  });
   addUserItem(change, itemId);
   change.effect({ type: "endUtterance", itemId, atSample });
   change.effect({ type: "resetSpeech" });
@@ -302,89 +248,4 @@ export function onClear(change: Change, atSample: number): void {
   change.setInput({ bufferFromSample: atSample });
   change.effect({ type: "resetSpeech" });
   change.send({ type: "inputCleared" });
-}
-
-/** Forgets speech that is going on: it was committed or cleared by hand, or detection was switched off. */
-export function abandonSpeech(change: Change, utterance: Utterance, drop: boolean): void {
-  for (const key of ["turn:end", "turn:max", "barge:duck", "barge:commit"]) change.cancelAlarm(key);
-  if (utterance.ducked) change.send({ type: "unduck" });
-  if (drop) change.effect({ type: "dropUtterance", itemId: utterance.itemId });
-  change.setInput({ utterance: null });
-}
-
-// ---- words -----------------------------------------------------------------------------------------------
-
-export function onWords(change: Change, event: Event<"words">): void {
-  if (change.state.input.utterance?.itemId !== event.itemId) return;
-  change.setUtterance({ words: event.text });
-  judge(change, null);
-}
-
-/** The words of an utterance are final. */
-export function onTranscribed(change: Change, event: Event<"transcribed">): void {
-  const { itemId, text, provider, attempts } = event;
-  const { utterance, pending } = change.state.input;
-  if (utterance?.itemId === itemId) {
-    change.setUtterance({ words: text });
-    return judge(change, event);
-  }
-  const entry = pending.find((other) => other.itemId === itemId);
-  if (!entry) return;
-  change.setInput({ pending: pending.filter((other) => other !== entry) });
-  const stored = change.item(itemId);
-  const contentIndex = audioPartIndex(stored?.item);
-  change.updateItem(itemId, (old) => ({ ...old, item: withTranscript(old.item, text) }));
-  if (stored && change.state.config.input.transcription) {
-    if (text !== "") change.send({ type: "transcriptionDelta", itemId, contentIndex, delta: text });
-    change.send({
-      type: "transcriptionCompleted",
-      itemId,
-      contentIndex,
-      transcript: text,
-      audioMs: Math.round(entry.audioMs),
-    });
-  }
-  const ledger = advanceStt(entry.ledger, change.now.atMs, provider);
-  settle(change, itemId, entry.respond && text.trim() !== "", { ledger, apology: null, attempts });
-}
-
-export function onTranscriptionFailed(change: Change, event: Event<"transcriptionFailed">): void {
-  const { utterance, pending } = change.state.input;
-  if (utterance?.itemId === event.itemId) {
-    change.setUtterance({ words: "" });
-    return judge(change, event);
-  }
-  const entry = pending.find((other) => other.itemId === event.itemId);
-  if (!entry) return;
-  change.setInput({ pending: pending.filter((other) => other !== entry) });
-  const stored = change.item(event.itemId);
-  if (stored && change.state.config.input.transcription) {
-    const contentIndex = audioPartIndex(stored.item);
-    const { code, message } = event;
-    change.send({ type: "transcriptionFailed", itemId: event.itemId, contentIndex, code, message });
-  }
-  // A caller is never met with silence: the prepared sentence says what is wrong.
-  const ledger = advanceStt(entry.ledger, change.now.atMs, event.provider);
-  settle(change, event.itemId, entry.respond, { ledger, apology: event.code, attempts: event.attempts });
-}
-
-function advanceStt(ledger: Ledger, atMs: number, provider: string): Ledger {
-  return provider === "" ? advance(ledger, "overhead", atMs) : advance(ledger, "stt", atMs, provider);
-}
-
-/** Hands the turn on: to responses that waited for these words, or to an answer of its own. */
-function settle(change: Change, itemId: string, respond: boolean, turn: TurnSoFar): void {
-  let answered = false;
-  for (const response of change.state.responses) {
-    if (!response.waitingFor.includes(itemId)) continue;
-    answered ||= !response.outOfBand;
-    change.updateResponse(response.id, {
-      waitingFor: response.waitingFor.filter((other) => other !== itemId),
-      ledger: response.ledger.kind === "text" ? response.ledger : turn.ledger,
-      attempts: [...response.attempts, ...turn.attempts],
-      plan: turn.apology ? { ...response.plan, apology: turn.apology } : response.plan,
-    });
-  }
-  startReady(change);
-  if (respond && !answered) startAnswer(change, turn);
 }

@@ -8,19 +8,11 @@ import type { Command } from "./domain.ts";
 import { onCancelResponse, onClearOutput } from "./ending.ts";
 import type { Effect, Now, Reduction, SessionEvent } from "./events.ts";
 import { keepIdle } from "./idling.ts";
-import { onCreateItem, onDeleteItem, onRetrieveItem, onTruncateItem } from "./items.ts";
+import { onCreateItem, onDeleteItem, onPlayback, onRetrieveItem, onTruncateItem } from "./items.ts";
+import { onTranscribed, onTranscriptionFailed } from "./judging.ts";
+import { onAlarm, onClear, onCommit, onOnset, onPause, onResumed, onWords } from "./listening.ts";
 import {
-  onAlarm,
-  onClear,
-  onCommit,
-  onOnset,
-  onPause,
-  onResumed,
-  onTranscribed,
-  onTranscriptionFailed,
-  onWords,
-} from "./listening.ts";
-import {
+  onAnswerKnown,
   onCreateResponse,
   onDrained,
   onPieceKnown,
@@ -30,6 +22,7 @@ import {
   onToolCall,
   startOwed,
 } from "./responding.ts";
+import { sayRest } from "./resuming.ts";
 import type { SessionState } from "./state.ts";
 
 type Handlers<Union extends { type: string }, Extra extends unknown[]> = {
@@ -50,7 +43,7 @@ const commandHandlers: Handlers<Command, [readAtMs: number]> = {
   cancelResponse: (change, { responseId, clientEventId }) =>
     onCancelResponse(change, responseId, clientEventId),
   clearOutput: (change) => onClearOutput(change),
-  playback: (change, { itemId, playedMs }) => change.effect({ type: "acknowledge", itemId, playedMs }),
+  playback: onPlayback,
 };
 
 const eventHandlers: Handlers<SessionEvent, []> = {
@@ -78,6 +71,7 @@ const eventHandlers: Handlers<SessionEvent, []> = {
   replyText: onReplyText,
   pieceStarted: onPieceStarted,
   pieceKnown: onPieceKnown,
+  answerKnown: onAnswerKnown,
   toolCall: onToolCall,
   ledger: (change, { responseId, ledger }) => change.updateResponse(responseId, { ledger }),
   firstOutput: (change, { responseId, ledger }) => change.updateResponse(responseId, { ledger }),
@@ -90,6 +84,7 @@ export function reduce(state: SessionState, event: SessionEvent, now: Now): Redu
   const change = new Change(state, now);
   const handle = eventHandlers[event.type] as (change: Change, event: SessionEvent) => void;
   handle(change, event);
+  sayRest(change);
   startOwed(change);
   keepIdle(change);
   return { state: change.state, effects: change.effects };
@@ -127,7 +122,8 @@ export function effectsToResume(state: SessionState): Effect[] {
   for (const [key, atSample] of Object.entries(state.alarms)) effects.push({ type: "alarm", key, atSample });
   for (const { request, format, message } of state.responses) {
     if (!request) continue;
-    effects.push({ type: "startReply", request: { ...request, spokenPrefix: message?.text ?? "" }, format });
+    const spokenPrefix = request.spokenPrefix + (message?.text ?? "");
+    effects.push({ type: "startReply", request: { ...request, spokenPrefix }, format });
   }
   return effects;
 }

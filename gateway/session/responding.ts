@@ -38,6 +38,8 @@ export function onCreateResponse(
     });
   }
   if (!takeAllowance(change)) return change.refuse("rate_limit_exceeded", clientEventId);
+  // The client says what comes now; the rest of a reply that was cut off does not.
+  if (!params.outOfBand) change.set({ brokenReply: null });
   const waitingFor = context ? [] : change.state.input.pending.map((entry) => entry.itemId);
   const pending = change.state.input.pending.at(-1);
   const ledger = ledgerFor(change, pending?.ledger, params, readAtMs);
@@ -86,7 +88,7 @@ export function newItem(change: Change, item: NewItem): Item {
 }
 
 /** Responses a minute are bounded; a rested session may use them in a burst. */
-function takeAllowance(change: Change): boolean {
+export function takeAllowance(change: Change): boolean {
   const { allowance, limits } = change.state;
   const earned = ((change.now.atMs - allowance.atMs) / 60_000) * limits.responsesPerMinute;
   const tokens =
@@ -127,14 +129,22 @@ export function startReady(change: Change): void {
   }
 }
 
+/** What a reply goes on with that was cut off: its words, or what the AI was asked for them. */
+export type Resumption =
+  | { recital: string; continuing?: never }
+  | { continuing: ReplyRequest; recital?: never };
+
 interface Beginning {
   params: ResponseParams;
   context: Item[] | null;
   waitingFor: string[];
   automatic: boolean;
+  resumed?: Resumption;
 }
 
-function begin(change: Change, { params, context, waitingFor, automatic }: Beginning, turn: TurnSoFar): void {
+/** Opens a response and starts it, once all words that it waits for are there. */
+export function begin(change: Change, beginning: Beginning, turn: TurnSoFar): void {
+  const { params, context, waitingFor, automatic, resumed } = beginning;
   const { config } = change.state;
   const limit = params.maxOutputTokens;
   const response: ActiveResponse = {
@@ -154,6 +164,7 @@ function begin(change: Change, { params, context, waitingFor, automatic }: Begin
       apology: turn.apology,
     },
     request: null,
+    answer: resumed?.recital ?? null,
     waitingFor,
     message: null,
     output: [],
@@ -166,7 +177,7 @@ function begin(change: Change, { params, context, waitingFor, automatic }: Begin
   change.cancelAlarm("idle");
   change.set({ responses: [...change.state.responses, response], lastResponseId: response.id });
   change.send({ type: "responseCreated", response: view(response, "in_progress", null) });
-  if (waitingFor.length === 0) startReply(change, response);
+  if (waitingFor.length === 0) startReply(change, response, resumed);
 }
 
 const rates = { "audio/pcm": null, "audio/pcmu": 8000, "audio/pcma": 8000 } as const;
@@ -176,7 +187,7 @@ export function outputRateHz(format: AudioFormat): 8000 | 16000 | 24000 {
   return format.type === "audio/pcm" ? format.rate : rates[format.type];
 }
 
-function startReply(change: Change, response: ActiveResponse): void {
+function startReply(change: Change, response: ActiveResponse, resumed?: Resumption): void {
   const { config, tenant, items } = change.state;
   const { plan } = response;
   const language = config.input.transcription?.language;
@@ -196,9 +207,17 @@ function startReply(change: Change, response: ActiveResponse): void {
     ledger: response.ledger,
     ...(language === undefined ? {} : { language }),
     ...(plan.apology === null ? {} : { apology: plan.apology }),
+    ...(resumed ? resume(resumed) : {}),
   };
   change.updateResponse(response.id, { request });
   change.effect({ type: "startReply", request, format: response.format });
+}
+
+/** What a resumed reply is asked in place of what a new one would be. */
+function resume({ recital, continuing }: Resumption): Partial<ReplyRequest> {
+  if (!continuing) return { recital };
+  const { instructions, messages, tools, toolChoice, maxOutputTokens, spokenPrefix } = continuing;
+  return { instructions, messages, tools, toolChoice, maxOutputTokens, spokenPrefix };
 }
 
 // ---- in progress -----------------------------------------------------------------------------------------
@@ -225,6 +244,10 @@ function openMessage(change: Change, response: ActiveResponse): NonNullable<Acti
 }
 
 function addText(change: Change, response: ActiveResponse, delta: string, piece: SpokenPiece | null): void {
+  // The turn before it was answered: speech from now on is another.
+  if (!response.outOfBand && change.state.input.unansweredSample !== null) {
+    change.setInput({ unansweredSample: null });
+  }
   const { itemId, outputIndex, text } = openMessage(change, response);
   const whole = text + delta;
   change.updateResponse(response.id, { message: { itemId, outputIndex, text: whole } });
@@ -245,6 +268,10 @@ export function onReplyText(change: Change, event: Event<"replyText">): void {
 export function onPieceStarted(change: Change, event: Event<"pieceStarted">): void {
   const response = change.response(event.responseId);
   if (response) addText(change, response, event.piece.text, event.piece);
+}
+
+export function onAnswerKnown(change: Change, { responseId, text }: Event<"answerKnown">): void {
+  change.updateResponse(responseId, { answer: text });
 }
 
 export function onPieceKnown(change: Change, event: Event<"pieceKnown">): void {

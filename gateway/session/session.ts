@@ -20,6 +20,7 @@ import type { PlaybackTicker } from "./playback-ticker.ts";
 import { effectsToResume, reduce } from "./reducer.ts";
 import { outputRateHz } from "./responding.ts";
 import type { SessionState } from "./state.ts";
+import type { TurnEndDetector } from "./turn-taking/turn-end.ts";
 
 /** What the session speaks to: an adapter of some protocol. */
 export interface SessionPort {
@@ -42,6 +43,8 @@ export interface SessionDependencies {
   ticker: PlaybackTicker;
   playbackLimits: PlaybackLimits;
   listening: ListeningSettings;
+  /** Decides on turn ends under `semantic_vad`. */
+  turnEnds: TurnEndDetector;
   /** Longest audio kept for a commit by hand. */
   maxBufferMs: number;
   observer: SessionObserver;
@@ -192,6 +195,8 @@ export class Session {
     return {
       atMs: this.#deps.clock.nowMs(),
       receivedSamples: this.#channel.receivedSamples,
+      readableSamples: this.#channel.readableSamples,
+      turnEnds: this.#deps.turnEnds,
       keptFromSample: this.#channel.keptFromSample,
       playback: this.#playback.position(),
     };
@@ -208,6 +213,8 @@ export class Session {
         return this.#listener.get(effect.itemId)?.pause(effect.lastVoicedSample);
       case "markResumed":
         return this.#listener.get(effect.itemId)?.resumed(effect.atSample);
+      case "probeUtterance":
+        return this.#listener.get(effect.itemId)?.probe(effect.atSample);
       case "endUtterance":
         return this.#listener.get(effect.itemId)?.end(effect.atSample);
       case "dropUtterance":
@@ -250,9 +257,13 @@ export class Session {
           this.dispatch({ type: "alarm", key: event.key, sample: event.sample, stamps: this.#stamps(event) });
           break;
         case "onset":
+        case "resumed": {
+          const { type, sample, echoUntilSample } = event;
+          this.dispatch({ type, sample, ...(echoUntilSample !== undefined && { echoUntilSample }) });
+          break;
+        }
         case "pause":
-        case "resumed":
-          this.dispatch({ type: event.type, sample: event.sample });
+          this.dispatch({ type: "pause", sample: event.sample });
           break;
         case "level":
           this.#guard("level", () => this.#port.send(event));
@@ -308,6 +319,8 @@ export class Session {
         return;
       case "pieceEnd":
         return this.#playback.pieceEnd(responseId, event.index);
+      case "answer":
+        return this.dispatch({ type: "answerKnown", responseId, text: event.text });
       case "toolCall": {
         const { callId, name } = event;
         return this.dispatch({ type: "toolCall", responseId, callId, name, arguments: event.arguments });

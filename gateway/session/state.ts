@@ -6,6 +6,10 @@ import type { Usage } from "../providers/provider.ts";
 import type { Ledger } from "../turn/ledger.ts";
 import type { ReplyAttempt, ReplyRequest } from "../turn/reply.ts";
 import type { AudioFormat, Item, SessionConfig, Tool, ToolChoice } from "./domain.ts";
+import { noHabit, type PauseHabit } from "./turn-taking/turn-end.ts";
+
+/** Samples of the session's clock in a millisecond. */
+export const samplesPerMs = 16;
 
 /** Where a piece of a spoken reply lies within its item. */
 export interface SpokenPiece {
@@ -26,6 +30,8 @@ export interface StoredItem {
   readonly heardMs?: number;
   /** Audio of it that went to the client, once that is settled. */
   readonly sentMs?: number;
+  /** The client itself said where it was cut: no ack changes that any more. */
+  readonly truncated?: true;
 }
 
 /** Speech that is going on, or whose end is being waited for. */
@@ -45,7 +51,16 @@ export interface Utterance {
   /** It was silent long enough, only its words are missing to judge it. */
   readonly awaitingWords: { readonly atSample: number; readonly stamps: DecisionStamps } | null;
   readonly ducked: boolean;
+  /** What the recogniser made of it so far. */
   readonly words: string | null;
+  /** How far `words` reach; null where nobody said. */
+  readonly wordsUntilSample: number | null;
+  /** Speech in it that was nothing but nods and so does not count as an interruption, in samples. */
+  readonly noddedSamples: number;
+  /** Words were asked for in the middle of the current stretch of speech, that often. */
+  readonly probes: number;
+  /** It was long enough to interrupt, but is given more time since all of it so far is a nod. */
+  readonly held: boolean;
 }
 
 /** Moments of the frame that decided a turn's end (clock.nowMs). */
@@ -72,6 +87,10 @@ export interface InputState {
   readonly bufferFromSample: number;
   readonly utterance: Utterance | null;
   readonly pending: readonly PendingTranscription[];
+  /** How this speaker pauses. */
+  readonly habit: PauseHabit;
+  /** Last voiced sample of the turn that nothing was said to yet; speech soon after it goes on with that turn. */
+  readonly unansweredSample: number | null;
 }
 
 /** The message item that a response is speaking or writing. */
@@ -88,6 +107,20 @@ export interface TurnSoFar {
   readonly apology: string | null;
   /** Who transcribed it, or tried to. */
   readonly attempts: readonly ReplyAttempt[];
+}
+
+/** A reply that was sounding when speech cut it off: its rest is said should that speech turn out to be no words. */
+export interface BrokenReply {
+  /** The user's item that cut it off. */
+  readonly byItemId: string;
+  /** What was cut, in the order of playing, each with all that it was to say; null: the AI was still writing it. */
+  readonly items: readonly { readonly itemId: string; readonly text: string | null }[];
+  /** What the AI was asked, where it was still writing. */
+  readonly request: ReplyRequest | null;
+  readonly voice: string;
+  readonly format: AudioFormat;
+  /** Set once the speech is known to be no words: the turn that its rest is said in. */
+  readonly due: TurnSoFar | null;
 }
 
 /** What a response is to be made from. */
@@ -115,6 +148,8 @@ export interface ActiveResponse {
   readonly plan: ReplyPlan;
   /** The plain value that it can be started from again; null while it waits for transcripts. */
   readonly request: ReplyRequest | null;
+  /** All that a spoken answer says, once the AI has written it. */
+  readonly answer: string | null;
   /** User items whose words are still to come. */
   readonly waitingFor: readonly string[];
   readonly message: OpenMessage | null;
@@ -140,6 +175,8 @@ export interface SessionState {
   readonly tenant: string;
   readonly expiresAtMs: number;
   readonly config: SessionConfig;
+  /** The client turns a reply down while speech over it is judged. */
+  readonly ducks: boolean;
   /** Ids are made from these: unique within the session, the same when replayed. */
   readonly nextId: number;
   readonly items: readonly StoredItem[];
@@ -147,6 +184,9 @@ export interface SessionState {
   readonly responses: readonly ActiveResponse[];
   /** An answer is owed as soon as the response in progress is done. */
   readonly owedReply: TurnSoFar | null;
+  readonly brokenReply: BrokenReply | null;
+  /** How the last reply was spoken, for what is left to say of it after it ended. */
+  readonly lastSpoken: { readonly voice: string; readonly format: AudioFormat } | null;
   /** The line of time of a turn whose answer waits for a function's output. */
   readonly toolLedger: Ledger | null;
   readonly lastResponseId: string | null;
@@ -165,6 +205,7 @@ export interface SessionLimits {
   readonly maxResponses: number;
   readonly responsesPerMinute: number;
   readonly maxTurnMs: number;
+  /** Speech over a reply that interrupts it; a client that ducks is given some more time to judge it by its words. */
   readonly bargeInMs: number;
   readonly duckMs: number;
   /** Shortest audio that can be committed. */
@@ -178,14 +219,25 @@ export function openSession(init: {
   expiresAtMs: number;
   config: SessionConfig;
   limits: SessionLimits;
+  /** The client asked to be told when to turn a reply down. */
+  ducks?: boolean;
 }): SessionState {
   return {
     ...init,
+    ducks: init.ducks ?? false,
     nextId: 1,
     items: [],
-    input: { bufferFromSample: 0, utterance: null, pending: [] },
+    input: {
+      bufferFromSample: 0,
+      utterance: null,
+      pending: [],
+      habit: noHabit,
+      unansweredSample: null,
+    },
     responses: [],
     owedReply: null,
+    brokenReply: null,
+    lastSpoken: null,
     toolLedger: null,
     lastResponseId: null,
     allowance: { tokens: init.limits.responsesPerMinute, atMs: 0 },

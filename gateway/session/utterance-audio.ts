@@ -9,7 +9,7 @@ export interface AudioSource {
   read(fromSample: number, toSample: number, signal?: "raw" | "gated"): Int16Array;
 }
 
-type Mark = Extract<AudioPiece, { type: "pause" | "resumed" | "end" }>;
+type Mark = Extract<AudioPiece, { type: "pause" | "resumed" | "probe" | "end" }>;
 
 /** Samples are handed on in pieces of at least 100 ms: a recogniser's call costs more than its samples. */
 const minPieceSamples = 1_600;
@@ -45,6 +45,10 @@ export class UtteranceAudio implements AudioRange {
 
   resumed(atSample: number): void {
     this.#mark({ type: "resumed", atSample });
+  }
+
+  probe(atSample: number): void {
+    this.#mark({ type: "probe", atSample });
   }
 
   end(atSample: number): void {

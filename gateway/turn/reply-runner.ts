@@ -115,6 +115,8 @@ class Reply {
   /** What the turn's line of time waits for. */
   #waitsFor: "ai" | "sentence" | "tts" | "nothing" = "ai";
   #speech: Speech | null = null;
+  /** Pieces so far, joined. */
+  #written = "";
   #toolCalls = 0;
   #textChars = 0;
   /** The text so far ends without a space. */
@@ -161,9 +163,12 @@ class Reply {
         error: { code: apology, message: this.#options.prepared.sentence(apology) },
       };
     }
-    const passages = await this.#retrieve();
-    if (this.#signal.aborted) return { outcome: "cancelled" };
-    await this.#answer(passages);
+    if (this.#request.recital !== undefined) this.#recite(this.#request.recital);
+    else {
+      const passages = await this.#retrieve();
+      if (this.#signal.aborted) return { outcome: "cancelled" };
+      await this.#answer(passages);
+    }
     this.#fault = (await this.#speech?.finish()) ?? this.#fault;
     if (this.#signal.aborted) return { outcome: "cancelled" };
     const said = this.#speech !== null || (this.#request.modality === "text" && this.#firstTextAtMs !== null);
@@ -233,7 +238,23 @@ class Reply {
     } finally {
       call.close();
     }
-    if (!this.#signal.aborted) for (const piece of cutter.flush()) this.#say(piece, call);
+    if (this.#signal.aborted) return;
+    for (const piece of cutter.flush()) this.#say(piece, () => call.abort());
+    if (this.#fault === null && this.#written !== "") this.#emit({ type: "answer", text: this.#written });
+  }
+
+  /** Says what is known already. */
+  #recite(recital: string): void {
+    const { spokenPrefix, modality } = this.#request;
+    const text = recital.startsWith(spokenPrefix) ? recital.slice(spokenPrefix.length) : recital;
+    if (text.trim() === "") return;
+    this.#firstTextAtMs = this.#options.clock.nowMs();
+    if (modality === "text") {
+      this.#reachDoor();
+      return this.#emit({ type: "text", delta: text });
+    }
+    const cutter = createSentenceCutter(this.#limits.sentences);
+    for (const piece of [...cutter.push(text), ...cutter.flush()]) this.#say(piece, () => undefined);
   }
 
   #write(delta: string, provider: string, cut: (delta: string) => string[], call: Scope): void {
@@ -248,7 +269,7 @@ class Reply {
       if (this.#request.modality === "text") this.#reachDoor();
     }
     if (this.#request.modality === "text") this.#emit({ type: "text", delta });
-    else for (const piece of cut(delta)) this.#say(piece, call);
+    else for (const piece of cut(delta)) this.#say(piece, () => call.abort());
     if (this.#textChars >= this.#limits.textCharsMax) this.#incomplete = "max_output_tokens";
   }
 
@@ -266,14 +287,16 @@ class Reply {
     this.#emit(event);
   }
 
-  #say(piece: string, call: Scope): void {
+  /** @param onFault - the voice failed: nothing more need be written */
+  #say(piece: string, onFault: () => void): void {
+    this.#written += piece;
     if (this.#speech === null) {
       this.#line.spend("sentence");
       const { clock, onStage } = this.#options;
       const durationMs = clock.nowMs() - (this.#firstTextAtMs ?? clock.nowMs());
       onStage?.({ stage: "sentence", provider: null, outcome: "completed", durationMs });
       this.#waitsFor = "tts";
-      this.#speech = this.#open(0, () => call.abort());
+      this.#speech = this.#open(0, onFault);
     }
     this.#speech.say(piece);
   }

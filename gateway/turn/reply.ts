@@ -19,6 +19,8 @@ export interface ReplyRequest {
   language?: string;
   /** Words already spoken of this reply (a turn that was restored goes on there). "" at first. */
   spokenPrefix: string;
+  /** Set: nothing is asked of the AI; this is said (the rest of a reply that was broken off), after `spokenPrefix` of it. */
+  recital?: string;
   /** The turn's line of time so far; the reply goes on with it. */
   ledger: Ledger;
   /** Set: nothing is asked of the AI; the prepared sentence for this code is spoken and the reply ends failed with it. */
@@ -41,6 +43,8 @@ export type ReplyEvent =
   | { type: "word"; index: number; text: string; fromSample: number }
   /** The piece's audio is whole. */
   | { type: "pieceEnd"; index: number }
+  /** Audio modality, once: all that the pieces of this run say is written; they may still be spoken. */
+  | { type: "answer"; text: string }
   | { type: "toolCall"; callId: string; name: string; arguments: string }
   /** First useful output reached the session's door: the ledger up to here (ai, sentence, tts, …); `egress` is the session's. */
   | { type: "ledger"; ledger: Ledger }

@@ -10,8 +10,8 @@ import type { StageReport } from "./reply-line.ts";
 export const utteranceMaxMs = 15 * 60_000;
 
 export type TranscriptionEvent =
-  /** Replaces the partial before it. */
-  | { type: "partial"; text: string }
+  /** Replaces the partial before it; `untilSample` as the provider gave it. */
+  | { type: "partial"; text: string; untilSample?: number }
   | {
       type: "final";
       text: string;

@@ -8,7 +8,14 @@ import { frameMs, type Pacer } from "./pacer.ts";
 import { hasSound } from "./samples.ts";
 import type { Line, Script } from "./script.ts";
 import { openTurn, type TurnRecord } from "./turn-record.ts";
-import { type CallerAudio, callerAudioRates, type Frames, framesOf, silentFrame } from "./utterance.ts";
+import {
+  type CallerAudio,
+  callerAudioRates,
+  type Frames,
+  framesOf,
+  roomFrames,
+  silentFrame,
+} from "./utterance.ts";
 import { decodeReplyAudio, decodeReplyFrame, sessionFor } from "./wire-audio.ts";
 
 const connectTimeoutMs = 20_000;
@@ -32,6 +39,8 @@ export interface CallerOptions {
   /** Asks for `parley.turn`. */
   debug?: boolean;
   keepAudio?: boolean;
+  /** What the microphone hears while the caller is silent (mono int16, 16 kHz, in a loop); digital silence by default. */
+  room?: Int16Array;
   /** More settings for `session.update`, merged into `session`. */
   session?: Record<string, unknown>;
 }
@@ -61,6 +70,7 @@ export class Caller {
   #leave: (() => void) | null = null;
   #finish: ((result: CallResult) => void) | null = null;
   #startMs = 0;
+  #quietFrames = 0;
   #nextLine = 0;
   #speaking: { frames: Frames; at: number } | null = null;
   /** When the last line's speech ended by the schedule. */
@@ -148,11 +158,10 @@ export class Caller {
   }
 
   #frame(dueMs: number): void {
-    const audio = this.#options.audio;
     if (this.#speaking === null) this.#maybeBegin(dueMs - frameMs);
     const speaking = this.#speaking;
     if (speaking === null) {
-      this.#socket.send(silentFrame(audio));
+      this.#socket.send(this.#quietFrame());
       if (this.#isOver(dueMs)) this.#end(dueMs);
       return;
     }
@@ -161,6 +170,13 @@ export class Caller {
     if (speaking.at < speaking.frames.messages.length) return;
     this.#speaking = null;
     this.#lineEndMs = dueMs;
+  }
+
+  #quietFrame(): string | Buffer {
+    const { audio, room } = this.#options;
+    if (room === undefined) return silentFrame(audio);
+    const frames = roomFrames(room, audio);
+    return frames[this.#quietFrames++ % frames.length]!;
   }
 
   #maybeBegin(atMs: number): void {

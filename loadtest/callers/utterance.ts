@@ -101,3 +101,26 @@ export function silentFrame(audio: CallerAudio): string | Buffer {
   }
   return frame;
 }
+
+const rooms = new WeakMap<Int16Array, Map<CallerAudio, (string | Buffer)[]>>();
+
+/**
+ * What a microphone hears while nobody speaks, cut into frames once for all callers in that room.
+ *
+ * @param room - mono int16 at 16 kHz, played in a loop; at least one frame long
+ */
+export function roomFrames(room: Int16Array, audio: CallerAudio): readonly (string | Buffer)[] {
+  const known = rooms.get(room) ?? new Map<CallerAudio, (string | Buffer)[]>();
+  rooms.set(room, known);
+  let frames = known.get(audio);
+  if (frames === undefined) {
+    const rateHz = callerAudioRates[audio];
+    const pcm = resample(room, 16000, rateHz);
+    const size = (rateHz * frameMs) / 1000;
+    frames = Array.from({ length: Math.floor(pcm.length / size) }, (_, index) =>
+      encodeMessage(pcm.slice(index * size, (index + 1) * size), audio),
+    );
+    known.set(audio, frames);
+  }
+  return frames;
+}

@@ -91,6 +91,53 @@ describe("the embedded recogniser", () => {
     expect(countWordErrors(sentence, text).errors).toBeLessThanOrEqual(1);
   });
 
+  it("says how far the words reach that it has at a pause", async () => {
+    const pcm = joinPcm([say(sentence), silence(500)]);
+    const lastVoicedSample = pcm.length - 8000;
+    const events = await hear([
+      ...samplesFrom(0, pcm),
+      { type: "pause", lastVoicedSample },
+      { type: "end", atSample: pcm.length },
+    ]);
+    expect(events.find((event) => event.type === "partial")).toMatchObject({ untilSample: lastVoicedSample });
+  });
+
+  it("says at a pause that nothing was said before it", async () => {
+    const events = await hear([
+      ...samplesFrom(0, silence(800)),
+      { type: "pause", lastVoicedSample: 8000 },
+      { type: "end", atSample: 12_800 },
+    ]);
+    expect(events[0]).toEqual({ type: "partial", text: "", untilSample: 8000 });
+  });
+
+  it("tells the words so far where it is asked in the middle of speech, and still the whole in the end", async () => {
+    const pcm = joinPcm([say("Hold on a moment please, I have another question."), silence(500)]);
+    const audio = rangeOf([]);
+    const probed = 12_000;
+    let goOn = () => {};
+    const heard = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    audio.read = async function* () {
+      yield* samplesFrom(0, pcm.slice(0, probed));
+      yield { type: "probe", atSample: probed };
+      await heard;
+      yield* samplesFrom(probed, pcm.slice(probed));
+      yield { type: "pause", lastVoicedSample: pcm.length - 8000 };
+      yield { type: "end", atSample: pcm.length };
+    };
+    const partials: SttEvent[] = [];
+    let final = "";
+    for await (const event of stt.stream({ audio }, callContext(new AbortController().signal))) {
+      if (event.type === "partial") partials.push(event);
+      if (event.type === "final") final = event.text;
+      goOn();
+    }
+    expect(partials[0]).toMatchObject({ untilSample: probed, text: expect.stringMatching(/hold on/i) });
+    expect(final).toMatch(/^hold on a moment.* another question/i);
+  });
+
   it("goes on after a pause and gives the whole in the end", async () => {
     const first = joinPcm([say("I would like to book a table"), silence(300)]);
     const second = joinPcm([say("for four people tonight."), silence(500)]);

@@ -2,12 +2,16 @@
 import type { Command, Output, SessionConfig } from "../../gateway/session/domain.ts";
 import type { Effect, Now, SessionEvent } from "../../gateway/session/events.ts";
 import { reduce } from "../../gateway/session/reducer.ts";
-import { openSession, type SessionLimits, type SessionState } from "../../gateway/session/state.ts";
-import { sessionConfig, sessionLimits } from "./session-fixtures.ts";
+import {
+  openSession,
+  type SessionLimits,
+  type SessionState,
+  samplesPerMs,
+} from "../../gateway/session/state.ts";
+import type { TurnEndDetector } from "../../gateway/session/turn-taking/turn-end.ts";
+import { plainTurnEnds, sessionConfig, sessionLimits } from "./session-fixtures.ts";
 
 type WithoutId<Type> = Type extends unknown ? Omit<Type, "clientEventId"> : never;
-
-export const samplesPerMs = 16;
 
 /** What one step brought about. */
 export interface Step {
@@ -23,16 +27,22 @@ export class Conversation {
   receivedMs = 0;
   keptFromMs = 0;
   playback: Now["playback"] = null;
+  turnEnds: TurnEndDetector = plainTurnEnds;
   readonly outputs: Output[] = [];
   readonly effects: Effect[] = [];
 
-  constructor(config: SessionConfig = sessionConfig({}), limits: Partial<SessionLimits> = {}) {
+  constructor(
+    config: SessionConfig = sessionConfig({}),
+    limits: Partial<SessionLimits> = {},
+    client: { ducks?: boolean } = {},
+  ) {
     this.state = openSession({
       id: "sess_abcdefghijkl",
       tenant: "default",
       expiresAtMs: 1e12,
       config,
       limits: { ...sessionLimits, ...limits },
+      ...client,
     });
   }
 
@@ -40,6 +50,8 @@ export class Conversation {
     const { state, effects } = reduce(this.state, event, {
       atMs: this.atMs,
       receivedSamples: this.receivedMs * samplesPerMs,
+      readableSamples: this.receivedMs * samplesPerMs,
+      turnEnds: this.turnEnds,
       keptFromSample: this.keptFromMs * samplesPerMs,
       playback: this.playback,
     });
@@ -106,8 +118,10 @@ export class Conversation {
     return id;
   }
 
-  words(text: string, itemId = this.spokenId): Step {
-    return this.step({ type: "words", itemId, text });
+  /** @param untilMs - how far the words reach; null: the recogniser does not say */
+  words(text: string, untilMs: number | null = null, itemId = this.spokenId): Step {
+    const untilSample = untilMs === null ? null : untilMs * samplesPerMs;
+    return this.step({ type: "words", itemId, text, untilSample });
   }
 
   transcribed(text: string, itemId = this.spokenId): Step {

@@ -25,6 +25,14 @@ describe("a spoken turn", () => {
     expect(talk.of("transcriptionCompleted")[0]).toMatchObject({ audioMs: 1_800 });
   });
 
+  it("does not reach back into what was only the reply's echo", () => {
+    const talk = new Conversation();
+    const began = talk.step({ type: "onset", sample: 16_000, echoUntilSample: 15_000 });
+    expect(began.effects).toContainEqual(
+      expect.objectContaining({ type: "openUtterance", fromSample: 15_000 }),
+    );
+  });
+
   it("keeps one item id from its first event to its transcript", () => {
     const talk = new Conversation();
     talk.speak(1_000, 2_000);
@@ -60,7 +68,12 @@ describe("a spoken turn", () => {
     talk.onset(1_000);
     expect(talk.alarmMs("turn:max")).toBe(60_700);
     expect(talk.alarm("turn:max").said).toEqual(committed);
-    expect(talk.onset(60_800).outputs).toMatchObject([{ type: "speechStarted" }]);
+    expect(talk.of("speechStopped")[0]).toMatchObject({ audioEndMs: 60_700 });
+    expect(talk.onset(60_760).outputs).toMatchObject([{ type: "speechStarted" }]);
+    // No sample is lost between the two, and none is in both.
+    expect(talk.effectsOf("endUtterance")[0]?.atSample).toBe(60_700 * 16);
+    expect(talk.effectsOf("openUtterance")[1]?.fromSample).toBe(60_700 * 16);
+    expect(talk.alarmMs("turn:max")).toBe(120_700);
   });
 
   it("begins no earlier than the audio that is left of the turn before", () => {
@@ -68,22 +81,6 @@ describe("a spoken turn", () => {
     talk.speak(1_000, 2_000);
     talk.onset(2_600);
     expect(talk.effectsOf("openUtterance").map(({ fromSample }) => fromSample / 16)).toEqual([700, 2_500]);
-  });
-
-  it("waits as long as the eagerness of semantic VAD says", () => {
-    const waits = (["low", "medium", "auto", "high"] as const).map((eagerness) => {
-      const detection = {
-        type: "semantic_vad",
-        eagerness,
-        createResponse: true,
-        interruptResponse: true,
-      } as const;
-      const talk = new Conversation(withDetection(detection));
-      talk.onset(1_000);
-      talk.pause(2_000);
-      return (talk.alarmMs("turn:end") ?? 0) - 2_000;
-    });
-    expect(waits).toEqual([1_200, 800, 800, 400]);
   });
 
   it("makes no response when nobody said a word", () => {
@@ -161,8 +158,7 @@ describe("speech that follows an unanswered turn", () => {
     const talk = new Conversation();
     talk.speak(1_000, 2_000);
     talk.transcribed("What is it?");
-    talk.onset(3_000);
-    expect(talk.alarm("barge:commit").said).toEqual(["speechStarted", "responseDone"]);
+    expect(talk.onset(3_000).said).toEqual(["speechStarted", "responseDone"]);
     talk.pause(3_700);
     talk.alarm("turn:end");
     expect(talk.transcribed("").said).toEqual(["transcriptionCompleted", "responseCreated"]);
@@ -250,17 +246,6 @@ describe("speech over a reply", () => {
     talk.hearAll();
     expect(talk.alarm("turn:end").said).toEqual(["speechStarted", ...committed]);
     expect(talk.transcribed("Yes.").said).toContain("responseCreated");
-  });
-
-  it("ducks the reply while it is judged, and lifts it after a nod", () => {
-    const talk = new Conversation();
-    talk.begin();
-    talk.onset(5_000);
-    expect(talk.alarmMs("barge:duck")).toBe(5_220);
-    expect(talk.alarm("barge:duck").said).toEqual(["duck"]);
-    talk.pause(5_300);
-    talk.alarm("turn:end");
-    expect(talk.transcribed("okay").said).toEqual(["unduck"]);
   });
 
   it("adds up over a pause", () => {

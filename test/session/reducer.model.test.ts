@@ -1,11 +1,9 @@
 /** Random conversations against the reducer: whatever the order of events, a session keeps its promises. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Command, Output, SessionConfig } from "../../gateway/session/domain.ts";
-import type { Effect, Now, SessionEvent } from "../../gateway/session/events.ts";
-import { reduce } from "../../gateway/session/reducer.ts";
-import { openSession, type SessionState } from "../../gateway/session/state.ts";
-import { sessionConfig, sessionLimits } from "./session-fixtures.ts";
+import type { Command } from "../../gateway/session/domain.ts";
+import { World } from "./model-world.ts";
+import { sessionConfig } from "./session-fixtures.ts";
 
 /** One thing that the world may do next; which are possible depends on what the session asked for. */
 interface Step {
@@ -20,90 +18,6 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.record({
   ms: fc.integer({ min: 1, max: 3_000 }),
 });
 
-/** What the session was asked and did so far: a client, a front end, a recogniser and a voice that obey it. */
-class World {
-  state: SessionState;
-  atMs = 1_000;
-  samples = 0;
-  speaking = false;
-  readonly outputs: Output[] = [];
-  readonly listening = new Set<string>();
-  readonly ended = new Set<string>();
-  readonly replying = new Map<string, { modality: "audio" | "text"; pieces: number; over: boolean }>();
-  playback: Now["playback"] = null;
-  audioAfterCancel = 0;
-
-  constructor(config: SessionConfig) {
-    this.state = openSession({
-      id: "sess_modelmodelmodel",
-      tenant: "default",
-      expiresAtMs: 1e12,
-      config,
-      limits: sessionLimits,
-    });
-    this.event({ type: "opened" });
-  }
-
-  event(event: SessionEvent): void {
-    const now: Now = {
-      atMs: this.atMs,
-      receivedSamples: this.samples,
-      keptFromSample: Math.max(0, this.samples - 16_000),
-      playback: this.playback,
-    };
-    const before = JSON.stringify(this.state);
-    // A saved and restored session goes on the same, given the same.
-    const restored = reduce(JSON.parse(before) as SessionState, event, now);
-    const { state, effects } = reduce(this.state, event, now);
-    expect(JSON.stringify(this.state), "the given state is not changed").toBe(before);
-    expect(JSON.stringify(restored), "restored goes on the same").toBe(JSON.stringify({ state, effects }));
-    this.state = state;
-    for (const effect of effects) this.carryOut(effect);
-  }
-
-  command(command: Command): void {
-    this.event({ type: "command", command, readAtMs: this.atMs });
-  }
-
-  private carryOut(effect: Effect): void {
-    switch (effect.type) {
-      case "send":
-        this.outputs.push(effect.output);
-        break;
-      case "openUtterance":
-      case "transcribeItem":
-        this.listening.add(effect.itemId);
-        if (effect.type === "transcribeItem") this.ended.add(effect.itemId);
-        break;
-      case "endUtterance":
-        this.ended.add(effect.itemId);
-        break;
-      case "dropUtterance":
-        this.listening.delete(effect.itemId);
-        break;
-      case "startReply":
-        this.replying.set(effect.request.responseId, {
-          modality: effect.request.modality,
-          pieces: 0,
-          over: false,
-        });
-        break;
-      case "cancelReply":
-        this.replying.delete(effect.responseId);
-        break;
-      case "flushPlayback":
-        if (this.playback)
-          this.playback = { ...this.playback, sentMs: this.playback.heardMs, unheard: false };
-        break;
-    }
-  }
-
-  pick<Value>(values: Iterable<Value>, pick: number): Value | undefined {
-    const list = [...values];
-    return list[pick % Math.max(1, list.length)];
-  }
-}
-
 type Action = (world: World, step: Step) => void;
 
 const client =
@@ -114,11 +28,74 @@ const client =
 const someItem = (world: World, step: Step) =>
   world.pick(world.state.items, step.pick)?.item.id ?? "item_none";
 
-const words = ["", "yeah", "stop that please", "what is the weather", "mm-hm"];
+const words = [
+  "",
+  "yeah",
+  "stop that please",
+  "what is the weather.",
+  "mm-hm",
+  "[BLANK_AUDIO]",
+  "I would like to",
+];
 
 const stamps = { readAtMs: 0, inBusAtMs: 1, takenAtMs: 2, decidedAtMs: 3 };
 
+/** A turn as it usually goes, up to a reply that sounds: random steps alone seldom come that far. */
+function holdTurn(world: World, step: Step): void {
+  world.event({ type: "onset", sample: world.samples });
+  world.samples += step.ms * 16;
+  world.event({ type: "pause", sample: world.samples });
+  ring(world, "turn:end");
+  hearAll(world, "what is the weather.");
+  speakPiece(world, step);
+}
+
+/** Speech over whatever sounds, up to where the reply is stopped or the speaker pauses. */
+function speakOver(world: World, { pick }: Step): void {
+  world.event({ type: "onset", sample: world.samples });
+  const { utterance } = world.state.input;
+  for (const key of ["barge:duck", "barge:probe", "barge:commit"].slice(0, 1 + (pick % 3))) ring(world, key);
+  if (!utterance) return;
+  const text = words[pick % words.length] ?? "";
+  world.event({ type: "words", itemId: utterance.itemId, text, untilSample: world.samples });
+}
+
+/** A noise that stops a reply and turns out to be no words; the reply's rest is said, or some of it. */
+function makeNoise(world: World, step: Step): void {
+  world.event({ type: "onset", sample: world.samples });
+  ring(world, "barge:commit");
+  world.event({ type: "pause", sample: world.samples });
+  ring(world, "turn:end");
+  hearAll(world, step.pick % 4 === 0 ? "mm-hm" : "");
+  speakPiece(world, step);
+}
+
+function ring(world: World, key: string): void {
+  const sample = world.state.alarms[key];
+  if (sample === undefined) return;
+  world.samples = Math.max(world.samples, sample);
+  world.event({ type: "alarm", key, sample, stamps });
+}
+
+function hearAll(world: World, text: string): void {
+  for (const itemId of [...world.ended]) {
+    world.ended.delete(itemId);
+    if (!world.listening.delete(itemId)) continue;
+    world.event({ type: "transcribed", itemId, text, provider: "model", attempts: [] });
+  }
+}
+
 const actions: Action[] = [
+  holdTurn,
+  holdTurn,
+  holdTurn,
+  speakOver,
+  speakOver,
+  makeNoise,
+  makeNoise,
+  (world) => ring(world, "barge:commit"),
+  (world) => ring(world, "turn:end"),
+  (world, { pick }) => hearAll(world, words[pick % words.length] ?? ""),
   (world, { ms }) => {
     world.atMs += ms;
     world.samples += ms * 16;
@@ -145,7 +122,10 @@ const actions: Action[] = [
   },
   (world, { pick }) => {
     const itemId = world.pick(world.listening, pick);
-    if (itemId) world.event({ type: "words", itemId, text: words[pick % words.length] ?? "" });
+    if (!itemId) return;
+    const text = words[pick % words.length] ?? "";
+    const untilSample = [null, world.samples, world.samples - 8_000][pick % 3] ?? null;
+    world.event({ type: "words", itemId, text, untilSample });
   },
   (world, { pick }) => {
     const itemId = world.pick(world.ended, pick);
@@ -174,6 +154,17 @@ const actions: Action[] = [
   },
   speakPiece,
   speakPiece,
+  (world, { pick }) => {
+    const responseId = world.pick(world.replying.keys(), pick);
+    if (responseId)
+      world.event({ type: "answerKnown", responseId, text: "A piece of speech. ".repeat(pick % 6) });
+  },
+  client((world, step) => ({
+    type: "playback",
+    clientEventId: "c0",
+    itemId: someItem(world, step),
+    playedMs: step.ms,
+  })),
   (world, { pick }) => {
     const responseId = world.pick(world.replying.keys(), pick);
     if (responseId) {
@@ -219,7 +210,7 @@ const actions: Action[] = [
     patch: {
       input: {
         turnDetection:
-          pick % 3 === 0
+          pick % 7 === 0
             ? null
             : {
                 type: "semantic_vad",
@@ -280,7 +271,7 @@ function settle(world: World): void {
     const { alarms, input, responses } = world.state;
     const busy =
       world.listening.size > 0 || world.replying.size > 0 || input.utterance || responses.length > 0;
-    if (!busy && !world.state.owedReply) return;
+    if (!busy && !world.state.owedReply && !world.state.brokenReply?.due) return;
     world.samples += 16_000;
     world.atMs += 1_000;
     if (input.utterance && alarms["turn:end"] === undefined && !input.utterance.awaitingWords) {
@@ -290,12 +281,7 @@ function settle(world: World): void {
       if (world.state.alarms[key] !== undefined)
         world.event({ type: "alarm", key, sample: world.samples, stamps });
     }
-    for (const itemId of [...world.ended]) {
-      world.ended.delete(itemId);
-      if (world.listening.delete(itemId)) {
-        world.event({ type: "transcribed", itemId, text: "settled", provider: "model", attempts: [] });
-      }
-    }
+    hearAll(world, "settled");
     for (const pick of [0, 0]) endReply(world, { kind: 0, pick, ms: 0 });
   }
   throw new Error("something waits for ever");
@@ -347,19 +333,32 @@ function check(world: World): void {
 
 describe("a session under random events", () => {
   it("ends every response once, keeps ids apart, goes on after a restore, and waits for nothing for ever", () => {
+    const reached = new Set<string>();
     fc.assert(
       fc.property(
-        fc.array(stepArbitrary, { minLength: 1, maxLength: 120 }),
+        fc.array(stepArbitrary, { minLength: 1, maxLength: 120, size: "max" }),
         fc.boolean(),
-        (steps, interrupt) => {
-          const world = new World(sessionConfig({ interruptResponse: interrupt }));
+        fc.boolean(),
+        (steps, interrupt, ducks) => {
+          const world = new World(sessionConfig({ interruptResponse: interrupt }), ducks);
           for (const step of steps) actions[step.kind % actions.length]?.(world, step);
           settle(world);
           check(world);
+          for (const state of world.reached) reached.add(state);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 120 },
     );
+    expect([...reached].sort(), "the walks come everywhere").toEqual([
+      "a broken reply",
+      "a drawn-out nod",
+      "a duck that was lifted",
+      "a habit",
+      "a probe",
+      "a rest that is said",
+      "a rest that the AI goes on with",
+      "a turn that waits for words",
+    ]);
   });
 
   it("answers every refused command with exactly one error that gives the client's event id back", () => {

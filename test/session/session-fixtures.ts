@@ -1,6 +1,15 @@
 /** What sessions in tests begin with. */
 import type { SessionConfig, TurnDetection } from "../../gateway/session/domain.ts";
 import type { SessionLimits } from "../../gateway/session/state.ts";
+import type { TurnEndDetector } from "../../gateway/session/turn-taking/turn-end.ts";
+
+/** Waits 1,000 ms without words, 300 ms after a full stop, 2,000 ms after other words; eagerness halves or doubles it. */
+export const plainTurnEnds: TurnEndDetector = {
+  waitMs({ words }, eagerness) {
+    const waitMs = words === null ? 1_000 : words.endsWith(".") ? 300 : 2_000;
+    return waitMs * { low: 2, medium: 1, auto: 1, high: 0.5 }[eagerness];
+  },
+};
 
 export const sessionLimits: SessionLimits = {
   maxItems: 50,

@@ -9,7 +9,7 @@ import type { ReplyEvent, ReplyRequest } from "../../gateway/turn/reply.ts";
 import type { TranscriptionEvent } from "../../gateway/turn/transcription.ts";
 import type { AudioChannel, FrontEndEvent } from "../../workers/audio/messages.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";
-import { sessionConfig, sessionLimits } from "./session-fixtures.ts";
+import { plainTurnEnds, sessionConfig, sessionLimits } from "./session-fixtures.ts";
 
 class FakeChannel implements AudioChannel {
   readonly slot = 0;
@@ -108,8 +108,9 @@ class Room {
   onOutput: ((output: Output) => void) | null = null;
   readonly session: Session;
 
-  constructor() {
+  constructor(client: { ducks?: boolean } = {}) {
     const state = openSession({
+      ...client,
       id: "sess_abcdefghijkl",
       tenant: "default",
       expiresAtMs: 1e12,
@@ -135,6 +136,7 @@ class Room {
         ticker: new PlaybackTicker(this.clock),
         playbackLimits: { aheadMs: 2_000, chunkMs: 100, heardLagMs: 200 },
         listening: { vadInput: "raw", sttInput: "raw" },
+        turnEnds: plainTurnEnds,
         maxBufferMs: 60_000,
         transcriber: {
           transcribe: (audio, _options, signal) => {
@@ -240,6 +242,35 @@ describe("a session", () => {
     await room.clock.advance(5_000);
     expect(room.audio).toHaveLength(interrupted);
     expect(room.said.filter((type) => type === "responseDone")).toHaveLength(2);
+    room.session.close();
+  });
+
+  it("asks the recogniser for early words over a reply, and says the rest of it where there were none", async () => {
+    const room = new Room({ ducks: true });
+    await room.ask();
+    room.replies[0]?.push({ type: "answer", text: "Some words. And more of them." });
+    await room.speak(20_000);
+    room.hear({ type: "onset", sample: 16_000 });
+    room.channel.readableSamples = 64_000;
+    room.hear({ type: "alarm", key: "barge:probe", sample: 21_120 });
+    const { audio, signal } = room.hearings[0] ?? {};
+    for await (const piece of audio!.read(audio!.fromSample, signal!)) {
+      if (piece.type === "samples") continue;
+      expect(piece).toEqual({ type: "probe", atSample: 21_120 });
+      break;
+    }
+    room.hear({ type: "alarm", key: "barge:commit", sample: 27_200 });
+    expect(room.said).toContain("speechStarted");
+    room.hear({ type: "pause", sample: 28_000 });
+    room.hear({ type: "alarm", key: "turn:end", sample: 36_000 });
+    const heard = { text: "", untilSample: 36_000, provider: "ears", attempts: [], usage: {} };
+    room.hearings[0]?.push({ type: "final", ...heard });
+    await room.clock.settle();
+    expect(room.replies[1]?.request.recital).toBe("Some words. And more of them.");
+    await room.speak(500, "Some words. ");
+    await room.endReply();
+    await room.clock.advance(600);
+    expect(room.said.slice(-3)).toEqual(["responseDone", "rateLimits", "turnReport"]);
     room.session.close();
   });
 

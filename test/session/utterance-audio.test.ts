@@ -54,6 +54,23 @@ describe("an utterance's audio", () => {
     expect(reader.brief()).toEqual([[1_000, 3_000], [3_000, 3_100], "pause", [3_100, 11_000], "end"]);
   });
 
+  it("tells of a probe where its sample is reached, and goes on after it", async () => {
+    const bus = new Bus();
+    const audio = new UtteranceAudio(bus, 0, "raw");
+    const reader = listen(audio);
+    audio.probe(6_000);
+    bus.readableSamples = 5_000;
+    audio.notify();
+    await settle();
+    expect(reader.brief()).toEqual([[0, 5_000]]);
+    bus.readableSamples = 9_000;
+    audio.notify();
+    await settle();
+    expect(reader.brief()).toEqual([[0, 5_000], [5_000, 6_000], "probe", [6_000, 9_000]]);
+    audio.end(9_000);
+    await reader.done;
+  });
+
   it("tells of a pause that lies before what was handed on, at once", async () => {
     const bus = new Bus();
     bus.readableSamples = 8_000;

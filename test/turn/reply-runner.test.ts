@@ -44,7 +44,56 @@ const sentences = [
   "Five is last.",
 ];
 
+describe("the rest of a reply that was broken off", () => {
+  const recital = "and machines. It is small. Ask me more.";
+
+  it("is said as it stands, and nothing is asked of the AI nor looked up", async () => {
+    const ai = sayingAi(["Something else."]);
+    const retrieve = () => Promise.reject(new Error("looked up"));
+    const { events, pieces, end, ledgers } = await runReply({ ai: [ai], request: { recital }, retrieve });
+    expectOrder(events);
+    expect(pieces.join("")).toBe(recital);
+    expect(pieces.length).toBeGreaterThan(1);
+    expect(end).toMatchObject({ outcome: "completed" });
+    expect(ai.calls).toEqual([]);
+    expect(ledgers).toHaveLength(1);
+  });
+
+  it("goes on after what was said of it before a restore", async () => {
+    const { pieces } = await runReply({ request: { recital, spokenPrefix: "and machines. " } });
+    expect(pieces.join("")).toBe("It is small. Ask me more.");
+  });
+
+  it("is nothing when all of it was said", async () => {
+    const { pieces, end } = await runReply({ request: { recital, spokenPrefix: recital } });
+    expect([pieces, end.outcome]).toEqual([[], "completed"]);
+  });
+
+  it("ends with the prepared sentence when the voice fails in its middle", async () => {
+    const tts = createFakeProvider<TtsRequest, TtsEvent>("tts", ({ text: said }) =>
+      said.startsWith("It is") ? [{ fail: "provider_unavailable" }] : [sound(10, 1_000)],
+    );
+    const { pieces, end } = await runReply({ tts: [tts], request: { recital } });
+    expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_unavailable" } });
+    expect(pieces).toEqual(["and machines. ", preparedSentences.provider_unavailable]);
+  });
+});
+
 describe("a spoken reply", () => {
+  it("tells all of its text once it is written, while it is still spoken", async () => {
+    const { events } = await runReply({ ai: [sayingAi(sentences)], tts: [markedTts(50, 50)] });
+    const told = events.filter((event) => event.type === "answer");
+    expect(told).toEqual([{ type: "answer", text: sentences.join("") }]);
+    expect(events.indexOf(told[0]!)).toBeLessThan(events.findLastIndex(({ type }) => type === "piece"));
+  });
+
+  it("tells no whole text where the answer broke off, or was written only", async () => {
+    const broken = sayingAi(sentences, 0, 0, [{ fail: "provider_unavailable" }]);
+    const { events } = await runReply({ ai: [broken] });
+    const written = await runReply({ request: { modality: "text" } });
+    for (const event of [...events, ...written.events]) expect(event.type).not.toBe("answer");
+  });
+
   it("says every word of the answer once, in order", async () => {
     const { events, pieces, words, end } = await runReply({ ai: [sayingAi(sentences)] });
     expectOrder(events);
@@ -317,7 +366,7 @@ describe("when providers fail", () => {
 
   it("ends failed, without a sound, when nothing at all can speak", async () => {
     const { events, end } = await runReply({ tts: [failingTts()] });
-    expect(events.map(({ type }) => type)).toEqual(["end"]);
+    expect(events.map(({ type }) => type).filter((type) => type !== "answer")).toEqual(["end"]);
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_unavailable" } });
   });
 

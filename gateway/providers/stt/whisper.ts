@@ -25,8 +25,11 @@ export interface WhisperSttOptions {
 
 const samplesOf = (ms: number) => ms * 16;
 
-/** A pause is believed when that much came after the last voiced sample: shorter ones are gaps between words. */
-const SETTLE_SAMPLES = samplesOf(120);
+/**
+ * A pause is believed when that much came after the last voiced sample, which is all that the voice detector waits for:
+ * fluent speech holds hardly any pause that is shorter than 120 ms, and words are as often wrong as with a longer tail.
+ */
+const SETTLE_SAMPLES = samplesOf(64);
 /** Audio after the last voiced sample that goes along. */
 const TAIL_SAMPLES = samplesOf(150);
 /** Silence before and after the sound that goes along when the rest is trimmed. */
@@ -75,7 +78,7 @@ class Transcription {
   private sawPause = false;
   private lookedUntil: number;
   private readonly startSample: number;
-  private lastPartial = "";
+  private lastPartial = { text: "", untilSample: -1 };
 
   constructor(client: EngineClient, request: SttRequest, context: CallContext, call: StreamCall<SttEvent>) {
     this.client = client;
@@ -97,6 +100,8 @@ class Transcription {
         return this.startAtPause();
       case "resumed":
         return this.resume(piece.atSample);
+      case "probe":
+        return this.listenInto(piece.atSample);
       case "end":
         return;
     }
@@ -118,16 +123,29 @@ class Transcription {
     if (this.run?.voicedUntil === lastVoiced) return;
     const run = this.start(lastVoiced);
     void run.result.then((text) => {
-      if (this.run !== run || typeof text !== "string" || text === "") return;
-      this.emitPartial(text);
+      if (this.run === run && typeof text === "string") this.emitPartial(text, lastVoiced);
     });
   }
 
-  private emitPartial(text: string): void {
+  /**
+   * Words are wanted although speech goes on: what is heard so far must do. A pause that follows soon does not take
+   * them back: the recogniser is at it, and words of the beginning may decide already.
+   */
+  private listenInto(atSample: number): void {
+    if (this.lastVoiced !== null) return;
+    const pcm = this.audio.between(this.audio.fromSample, Math.min(atSample, this.audio.untilSample));
+    const before = this.texts.length;
+    void this.transcribe(pcm, this.call.signal).then((text) => {
+      if (typeof text === "string" && this.texts.length === before) this.emitPartial(text, atSample);
+    });
+  }
+
+  private emitPartial(text: string, untilSample: number): void {
     const whole = this.join(text);
-    if (whole === this.lastPartial) return;
-    this.lastPartial = whole;
-    this.call.emit({ type: "partial", text: whole });
+    const last = this.lastPartial;
+    if (untilSample <= last.untilSample || this.call.signal.aborted) return;
+    this.lastPartial = { text: whole, untilSample };
+    this.call.emit({ type: "partial", ...this.lastPartial });
   }
 
   private async resume(atSample: number): Promise<void> {
@@ -163,7 +181,7 @@ class Transcription {
     if (typeof text !== "string") throw new Failure(text);
     this.commit(text, sample);
     this.dropRun();
-    this.emitPartial("");
+    this.emitPartial("", sample);
   }
 
   private commit(text: string, untilSample: number): void {
@@ -185,8 +203,10 @@ class Transcription {
     const until = Math.min(untilSample, this.audio.untilSample);
     const abort = new AbortController();
     const pcm = this.audio.between(this.audio.fromSample, until);
-    this.run = { voicedUntil, untilSample: until, abort, result: this.transcribe(pcm, abort.signal) };
-    return this.run;
+    const result = this.transcribe(pcm, abort.signal);
+    const run = { voicedUntil, untilSample: until, abort, result };
+    this.run = run;
+    return run;
   }
 
   private async transcribe(whole: Int16Array, signal: AbortSignal): Promise<string | ProviderFault> {

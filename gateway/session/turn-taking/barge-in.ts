@@ -1,80 +1,57 @@
-/** Whether speech over a reply is meant to interrupt it: pure, on durations and words. */
+/**
+ * Whether speech over a reply is meant to interrupt it: pure, on durations and words. First the reply is turned down
+ * (where the client does that), then it is stopped or comes back.
+ */
+import { asksForFloor, isBackchannel, isWordless, mayBeNod, opensWithRequest } from "./backchannels.ts";
 
-/** Words by which a listener says "I'm listening", not "let me speak". */
-const backchannels = new Set([
-  "ah",
-  "aha",
-  "alright",
-  "cool",
-  "great",
-  "hm",
-  "hmm",
-  "huh",
-  "i see",
-  "mhm",
-  "mm",
-  "mm-hmm",
-  "mm-hm",
-  "mmhmm",
-  "mmm",
-  "nice",
-  "oh",
-  "ok",
-  "okay",
-  "right",
-  "sure",
-  "uh",
-  "uh-huh",
-  "uhhuh",
-  "um",
-  "wow",
-  "yeah",
-  "yep",
-  "yes",
-  "you",
-  "hm-hmm",
-  "mhmm",
-  "yup",
-  "good",
-  "exactly",
-  "true",
-  "fine",
-]);
+/** Speech over the reply after which its words so far are asked for, while it goes on: before it is stopped, and once more for a nod that doesn't end. */
+export const probeAtMs: readonly number[] = [320, 620];
 
-/** Lower case, without punctuation but hyphens inside words. */
-function normalise(words: string): string {
-  return words
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s'-]/gu, " ")
-    .replace(/\s+/g, " ")
-    .trim();
-}
+/** While it plays low, a reply can wait that much longer for the words. */
+const duckedMoreMs = 200;
+/** Speech of which nothing was understood yet has that much more, and a nod that is drawn out ("okay, okay") that. */
+const moreMs = { other: 0, nothing: 150, nod: 300 } as const;
 
-/** True when the words are nothing but encouragement ("mm-hm", "yeah, okay") or no words at all. */
-export function isBackchannel(words: string): boolean {
-  const text = normalise(words);
-  if (text === "" || backchannels.has(text)) return true;
-  const list = text.split(" ");
-  return list.length <= 3 && list.every((word) => backchannels.has(word));
+/**
+ * Speech that interrupts a reply without words that ask for it.
+ *
+ * @param bargeInMs - the setting
+ * @param ducked - the client turns the reply down meanwhile
+ * @param words - what was understood of it so far; null: no answer of the recogniser yet
+ */
+export function interruptingMs(bargeInMs: number, ducked: boolean, words: string | null): number {
+  if (!ducked) return bargeInMs;
+  const soFar = words === null ? "other" : isWordless(words) ? "nothing" : mayBeNod(words) ? "nod" : "other";
+  return bargeInMs + duckedMoreMs + moreMs[soFar];
 }
 
 export interface BargeInEvidence {
-  /** Speech heard so far over the reply. */
-  spokenMs: number;
-  /** Speech that interrupts whatever its words are. */
-  commitMs: number;
   /** What the recogniser made of it so far; null when it has not said yet. */
   words: string | null;
-  /** The speaker has been silent for as long as ends a turn. */
+  /** The speaker has paused and the words are of all that was said; else they are its beginning. */
+  paused: boolean;
+  /** The speaker has been silent for as long as ends a turn, and these are the final words. */
   ended: boolean;
+  /** It lasted long enough to interrupt and only waits because it was a nod. */
+  held: boolean;
+  /**
+   * It was shorter than what interrupts without words. A recogniser guesses on so little sound ("sure" becomes "share"),
+   * and what is said so shortly over somebody's speech is mostly a nod: only words that ask for the floor count.
+   */
+  short: boolean;
 }
 
-export type BargeInVerdict = "wait" | "commit" | "reject";
+/** `resume`: it looks like a nod, the reply can be turned up again, but more may come. */
+export type BargeInVerdict = "wait" | "resume" | "commit" | "reject";
 
-/** Judges what is known now; "wait" only while more can still come. */
-export function judgeBargeIn(evidence: BargeInEvidence): BargeInVerdict {
-  if (evidence.words !== null && !isBackchannel(evidence.words)) return "commit";
-  if (evidence.spokenMs >= evidence.commitMs) return "commit";
-  if (!evidence.ended) return "wait";
-  return evidence.words === null ? "wait" : "reject";
+/** Judges what is known now; "wait" and "resume" only while more can still come. */
+export function judgeBargeIn({ words, paused, ended, held, short }: BargeInEvidence): BargeInVerdict {
+  if (words === null) return "wait";
+  const whole = ended || paused;
+  if (whole && short ? opensWithRequest(words) : asksForFloor(words)) return "commit";
+  if (isBackchannel(words) || (!whole && mayBeNod(words)) || (whole && short)) {
+    if (ended) return "reject";
+    return paused ? "resume" : "wait";
+  }
+  return whole || held ? "commit" : "wait";
 }

@@ -1,0 +1,128 @@
+/** Speech over a reply while it is not clear what is meant: turned down, listened into, stopped or let go on. */
+import type { Change } from "./change.ts";
+import type { SessionEvent } from "./events.ts";
+import { samplesPerMs, type Utterance } from "./state.ts";
+import { takeFailure, takeTranscript } from "./transcripts.ts";
+import { isBackchannel } from "./turn-taking/backchannels.ts";
+import { interruptingMs, judgeBargeIn, probeAtMs } from "./turn-taking/barge-in.ts";
+import { announceSpeech, commitUtterance, dropSpeech } from "./utterances.ts";
+
+type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
+
+/** What a recogniser said in the end. */
+type Settled = Event<"transcribed"> | Event<"transcriptionFailed">;
+
+/** Speech begins over a reply that sounds: when to turn it down, to ask for words and to stop it. */
+export function startJudging(change: Change, onsetSample: number): void {
+  const { ducks, limits } = change.state;
+  if (ducks) {
+    change.alarm("barge:duck", onsetSample + limits.duckMs * samplesPerMs);
+    setProbe(change, onsetSample, 0);
+  }
+  const commitMs = interruptingMs(limits.bargeInMs, ducks, null);
+  change.alarm("barge:commit", onsetSample + commitMs * samplesPerMs);
+}
+
+/** Speech over a reply goes on after a pause; what was a nod before it does not count any more. */
+export function resumeJudging(change: Change, utterance: Utterance, atSample: number): void {
+  const { ducks, limits } = change.state;
+  const nodded = coversPause(utterance) && isBackchannel(utterance.words ?? "");
+  const noddedSamples = nodded ? utterance.voicedSamples : utterance.noddedSamples;
+  change.setUtterance({ noddedSamples, held: false, probes: 0 });
+  if (ducks && !utterance.ducked) change.alarm("barge:duck", atSample + limits.duckMs * samplesPerMs);
+  if (ducks) setProbe(change, atSample, 0);
+  const commitMs = interruptingMs(limits.bargeInMs, ducks, null);
+  const missing = commitMs * samplesPerMs - (utterance.voicedSamples - noddedSamples);
+  change.alarm("barge:commit", atSample + Math.max(0, missing));
+}
+
+/** True when the words are of everything up to the pause that the speaker makes now. */
+export function coversPause({ lastVoicedSample, words, wordsUntilSample }: Utterance): boolean {
+  return (
+    lastVoicedSample !== null &&
+    words !== null &&
+    wordsUntilSample !== null &&
+    wordsUntilSample >= lastVoicedSample
+  );
+}
+
+/** @param fromSample - where the current stretch of speech began */
+function setProbe(change: Change, fromSample: number, index: number): void {
+  const atMs = probeAtMs[index];
+  if (atMs !== undefined) change.alarm("barge:probe", fromSample + atMs * samplesPerMs);
+}
+
+export function duck(change: Change): void {
+  const { utterance } = change.state.input;
+  if (!utterance || utterance.announced || utterance.ducked) return;
+  change.setUtterance({ ducked: true });
+  change.send({ type: "duck" });
+}
+
+function liftDuck(change: Change, utterance: Utterance): void {
+  if (!utterance.ducked) return;
+  change.setUtterance({ ducked: false });
+  change.send({ type: "unduck" });
+}
+
+/** Speech over a reply goes on: its words so far are asked for. */
+export function probe(change: Change, atSample: number): void {
+  const { utterance } = change.state.input;
+  if (!utterance || utterance.announced || utterance.lastVoicedSample !== null) return;
+  const probes = utterance.probes + 1;
+  change.setUtterance({ probes });
+  change.effect({ type: "probeUtterance", itemId: utterance.itemId, atSample });
+  setProbe(change, utterance.stretchFromSample, probes);
+}
+
+/** Speech over a reply was long enough to interrupt it, if its words so far give it no more time. */
+export function onLongSpeech(change: Change, atSample: number): void {
+  const { utterance } = change.state.input;
+  const { ducks, limits } = change.state;
+  if (!utterance || utterance.announced) return;
+  const { voicedSamples, noddedSamples, stretchFromSample } = utterance;
+  const spokenSamples = voicedSamples - noddedSamples + atSample - stretchFromSample;
+  // Who goes on after a pause does not draw a nod out.
+  const words = stretchFromSample === utterance.onsetSample ? utterance.words : null;
+  const missing = interruptingMs(limits.bargeInMs, ducks, words) * samplesPerMs - spokenSamples;
+  if (missing <= 0) return announceSpeech(change);
+  change.setUtterance({ held: true });
+  change.alarm("barge:commit", atSample + missing);
+}
+
+/** Decides on speech over a reply with what is known now; only final words (`settled`) can make it a nod. */
+export function judge(change: Change, settled: Settled | null): void {
+  const { utterance } = change.state.input;
+  if (!utterance || utterance.announced) return;
+  const waiting = utterance.awaitingWords;
+  const spokenMs = (utterance.voicedSamples - utterance.noddedSamples) / samplesPerMs;
+  const verdict = judgeBargeIn({
+    words: utterance.words,
+    paused: coversPause(utterance),
+    ended: settled !== null && waiting !== null,
+    held: utterance.held,
+    short: utterance.lastVoicedSample !== null && spokenMs < change.state.limits.bargeInMs,
+  });
+  if (verdict === "resume") return liftDuck(change, utterance);
+  if (verdict === "reject") return dropSpeech(change, utterance);
+  if (verdict !== "commit") return;
+  announceSpeech(change);
+  const announced = change.state.input.utterance;
+  if (!waiting || !announced) return;
+  commitUtterance(change, announced, waiting.atSample, waiting.stamps, "wasEnded");
+  if (settled?.type === "transcribed") takeTranscript(change, settled);
+  else if (settled) takeFailure(change, settled);
+}
+
+/** The words of an utterance are final. */
+export function onTranscribed(change: Change, event: Event<"transcribed">): void {
+  if (change.state.input.utterance?.itemId !== event.itemId) return takeTranscript(change, event);
+  change.setUtterance({ words: event.text });
+  judge(change, event);
+}
+
+export function onTranscriptionFailed(change: Change, event: Event<"transcriptionFailed">): void {
+  if (change.state.input.utterance?.itemId !== event.itemId) return takeFailure(change, event);
+  change.setUtterance({ words: "" });
+  judge(change, event);
+}

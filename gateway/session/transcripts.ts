@@ -1,0 +1,71 @@
+/** What committed turns turn out to have said, and who answers them. */
+import { advance, type Ledger } from "../turn/ledger.ts";
+import type { Change } from "./change.ts";
+import type { SessionEvent } from "./events.ts";
+import { startAnswer, startReady } from "./responding.ts";
+import { wasNoInterruption } from "./resuming.ts";
+import type { TurnSoFar } from "./state.ts";
+import { isWordless } from "./turn-taking/backchannels.ts";
+import { audioPartIndex, withTranscript } from "./user-items.ts";
+
+type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
+
+/** The words of a committed turn: into its item, to the client, and to whoever answers. */
+export function takeTranscript(change: Change, event: Event<"transcribed">): void {
+  const { itemId, text, provider, attempts } = event;
+  const { pending } = change.state.input;
+  const entry = pending.find((other) => other.itemId === itemId);
+  if (!entry) return;
+  change.setInput({ pending: pending.filter((other) => other !== entry) });
+  const stored = change.item(itemId);
+  const contentIndex = audioPartIndex(stored?.item);
+  change.updateItem(itemId, (old) => ({ ...old, item: withTranscript(old.item, text) }));
+  if (stored && change.state.config.input.transcription) {
+    if (text !== "") change.send({ type: "transcriptionDelta", itemId, contentIndex, delta: text });
+    const audioMs = Math.round(entry.audioMs);
+    change.send({ type: "transcriptionCompleted", itemId, contentIndex, transcript: text, audioMs });
+  }
+  const turn = { ledger: advanceStt(entry.ledger, change.now.atMs, provider), apology: null, attempts };
+  if (entry.respond && wasNoInterruption(change, itemId, text, turn))
+    return settle(change, itemId, false, turn);
+  if (!isWordless(text)) change.set({ brokenReply: null });
+  settle(change, itemId, entry.respond && !isWordless(text), turn);
+}
+
+export function takeFailure(change: Change, event: Event<"transcriptionFailed">): void {
+  const { itemId, code, message, provider, attempts } = event;
+  const { pending } = change.state.input;
+  const entry = pending.find((other) => other.itemId === itemId);
+  if (!entry) return;
+  change.setInput({ pending: pending.filter((other) => other !== entry) });
+  change.set({ brokenReply: null });
+  const stored = change.item(itemId);
+  if (stored && change.state.config.input.transcription) {
+    const contentIndex = audioPartIndex(stored.item);
+    change.send({ type: "transcriptionFailed", itemId, contentIndex, code, message });
+  }
+  // A caller is never met with silence: the prepared sentence says what is wrong.
+  const ledger = advanceStt(entry.ledger, change.now.atMs, provider);
+  settle(change, itemId, entry.respond, { ledger, apology: code, attempts });
+}
+
+function advanceStt(ledger: Ledger, atMs: number, provider: string): Ledger {
+  return provider === "" ? advance(ledger, "overhead", atMs) : advance(ledger, "stt", atMs, provider);
+}
+
+/** Hands the turn on: to responses that waited for these words, or to an answer of its own. */
+function settle(change: Change, itemId: string, respond: boolean, turn: TurnSoFar): void {
+  let answered = false;
+  for (const response of change.state.responses) {
+    if (!response.waitingFor.includes(itemId)) continue;
+    answered ||= !response.outOfBand;
+    change.updateResponse(response.id, {
+      waitingFor: response.waitingFor.filter((other) => other !== itemId),
+      ledger: response.ledger.kind === "text" ? response.ledger : turn.ledger,
+      attempts: [...response.attempts, ...turn.attempts],
+      plan: turn.apology ? { ...response.plan, apology: turn.apology } : response.plan,
+    });
+  }
+  startReady(change);
+  if (respond && !answered) startAnswer(change, turn);
+}
