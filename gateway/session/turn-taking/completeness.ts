@@ -58,7 +58,8 @@ function read(text: string): Reading {
   const total = wordsOf(trimmed).length;
   return {
     words,
-    classes: words.map(classOf),
+    // "No, it's broken" is an answer, "there is no" owes a noun.
+    classes: words.map((word, at) => (at === 0 && word === "no" ? "answer" : classOf(word))),
     punctuation: punctuationOf(trimmed),
     before: Math.max(0, sentences.length - 1),
     total,

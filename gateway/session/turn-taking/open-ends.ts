@@ -13,6 +13,7 @@ export type OpenEnd =
   | "stranded"
   | "demonstrative"
   | "shortAnswer"
+  | "shortQuestion"
   | "embedded"
   | "verbless"
   | "transitive"
@@ -73,6 +74,14 @@ function lastWordOwes(words: readonly string[], classes: readonly WordClass[]): 
   }
   if (last === "wanting")
     return (asks || words.includes("that")) && words.length >= 4 ? "fronted" : "transitive";
+  if (words.length <= 2 && classes[0] === "question") return "shortQuestion";
+  // "I think so", "me too", "not yet".
+  if (
+    /(?:think|guess|suppose|hope|believe|say|said|really|why) (?:so|not)$| (?:too|all|more|either)$/.test(
+      words.join(" "),
+    )
+  )
+    return null;
   if (last === "negation" || last === "degree" || last === "quantity" || last === "question")
     return "modifier";
   if (last === "attribute" || last === "superlative" || last === "adjective") {
