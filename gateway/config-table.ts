@@ -129,7 +129,7 @@ export const settings = {
   sttInput: choice({
     env: "PARLEY_STT_INPUT",
     choices: ["raw", "gated"],
-    fallback: "raw",
+    fallback: "gated",
     description: "What recognisers listen to.",
   }),
   inputBacklogBytes: wholeNumber({

@@ -76,7 +76,7 @@ describe("speech over a reply, for a client that ducks", () => {
     const talk = overReply();
     talk.words("", 5_320);
     talk.alarm("barge:commit");
-    expect(talk.alarmMs("barge:commit")).toBe(5_850);
+    expect(talk.alarmMs("barge:commit")).toBe(5_880);
     talk.words("Uh, okay", 5_620);
     expect(talk.alarm("barge:commit").said).toEqual([]);
     expect(talk.alarmMs("barge:commit")).toBe(6_000);

@@ -12,7 +12,7 @@ const nods = [
 
 /** What Whisper makes of nods: pieces of words that nobody would take the floor with. */
 const misheardNods = [
-  ..."a an and here i i'm it l m n so the you yet".split(" "),
+  ..."a an and here hi i i'm it l m n so the you yet".split(" "),
   ...["you are", "over really", "m h m", "m m h m"],
 ];
 
