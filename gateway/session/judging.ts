@@ -98,6 +98,7 @@ export function judge(change: Change, settled: Settled | null): void {
   const spokenMs = (utterance.voicedSamples - utterance.noddedSamples) / samplesPerMs;
   const verdict = judgeBargeIn({
     words: utterance.words,
+    heardMs: heardMs(utterance, settled),
     paused: coversPause(utterance),
     ended: settled !== null && waiting !== null,
     held: utterance.held,
@@ -112,6 +113,12 @@ export function judge(change: Change, settled: Settled | null): void {
   commitUtterance(change, announced, waiting.atSample, waiting.stamps, "wasEnded");
   if (settled?.type === "transcribed") takeTranscript(change, settled);
   else if (settled) takeFailure(change, settled);
+}
+
+/** Speech that the words were made of; all of it where the recogniser does not say. */
+function heardMs({ onsetSample, wordsUntilSample }: Utterance, settled: Settled | null): number {
+  if (settled !== null || wordsUntilSample === null) return Number.POSITIVE_INFINITY;
+  return (wordsUntilSample - onsetSample) / samplesPerMs;
 }
 
 /** The words of an utterance are final. */

@@ -104,7 +104,7 @@ describe("the beginning of speech that goes on", () => {
     "can you tell",
     "I have another",
   ])("asks for the floor as %j", (words) => {
-    expect(asksForFloor(words)).toBe(true);
+    expect(asksForFloor(words, 600)).toBe(true);
   });
 
   it.each([
@@ -121,7 +121,14 @@ describe("the beginning of speech that goes on", () => {
     "Bye",
     "of",
   ])("may become a nod as %j", (words) => {
-    expect(asksForFloor(words)).toBe(false);
+    expect(asksForFloor(words, 600)).toBe(false);
+  });
+
+  it("is not taken at its word when so many words don't fit into its length, nor for words after nods", () => {
+    expect(asksForFloor("I have a", 600)).toBe(true);
+    expect(asksForFloor("I have a", 320)).toBe(false);
+    expect(asksForFloor("Yeah, yeah, it's", 600)).toBe(false);
+    expect(asksForFloor("Okay, stop", 320)).toBe(true);
   });
 });
 

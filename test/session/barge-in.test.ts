@@ -7,7 +7,14 @@ import {
 } from "../../gateway/session/turn-taking/barge-in.ts";
 
 describe("speech over a reply", () => {
-  const goingOn: BargeInEvidence = { words: null, paused: false, ended: false, held: false, short: false };
+  const goingOn: BargeInEvidence = {
+    words: null,
+    heardMs: 900,
+    paused: false,
+    ended: false,
+    held: false,
+    short: false,
+  };
 
   it.each([
     ["waits while no word is known", {}, "wait"],

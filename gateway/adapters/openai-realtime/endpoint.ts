@@ -116,7 +116,14 @@ function openConnection(
     extensions,
   });
   const session = new Session(
-    openSession({ id: sessionId, tenant, expiresAtMs, config, limits: options.limits, ducks: extensions.duck }),
+    openSession({
+      id: sessionId,
+      tenant,
+      expiresAtMs,
+      config,
+      limits: options.limits,
+      ducks: extensions.duck,
+    }),
     channel,
     {
       send: (output) => {

@@ -84,15 +84,23 @@ export function opensWithRequest(text: string): boolean {
   return isInterrupter(words[nods.words]) || (nods.words === words.length && nods.count > maxNods);
 }
 
-/** Words that are no nod when speech was cut off after that many. */
+/** Words that are no nod when speech was cut off after that many, so many of them beyond its nods … */
 const tellingWords = 3;
+const tellingOthers = 2;
+/** … and within less than that nobody says so many: the recogniser guessed. */
+const tellingMs = 500;
 
 /**
  * True when the beginning of speech that goes on asks for the floor. Its last word may be half a word, and a recogniser
  * that heard a third of a second guesses: so one or two unknown words are no proof yet.
+ *
+ * @param heardMs - speech that the words were made of
  */
-export function asksForFloor(text: string): boolean {
-  return opensWithRequest(text) || (wordsOf(text).length >= tellingWords && !isBackchannel(text));
+export function asksForFloor(text: string, heardMs: number): boolean {
+  if (opensWithRequest(text)) return true;
+  const words = wordsOf(text);
+  const others = words.length - leadingNods(words).words;
+  return heardMs >= tellingMs && words.length >= tellingWords && others >= tellingOthers;
 }
 
 /** True when all of the beginning is nods, the last of them perhaps not whole ("yeah, of"). */

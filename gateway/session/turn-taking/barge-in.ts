@@ -28,6 +28,8 @@ export function interruptingMs(bargeInMs: number, ducked: boolean, words: string
 export interface BargeInEvidence {
   /** What the recogniser made of it so far; null when it has not said yet. */
   words: string | null;
+  /** Length of what the words were made of, in ms. */
+  heardMs: number;
   /** The speaker has paused and the words are of all that was said; else they are its beginning. */
   paused: boolean;
   /** The speaker has been silent for as long as ends a turn, and these are the final words. */
@@ -45,10 +47,17 @@ export interface BargeInEvidence {
 export type BargeInVerdict = "wait" | "resume" | "commit" | "reject";
 
 /** Judges what is known now; "wait" and "resume" only while more can still come. */
-export function judgeBargeIn({ words, paused, ended, held, short }: BargeInEvidence): BargeInVerdict {
+export function judgeBargeIn({
+  words,
+  heardMs,
+  paused,
+  ended,
+  held,
+  short,
+}: BargeInEvidence): BargeInVerdict {
   if (words === null) return "wait";
   const whole = ended || paused;
-  if (whole && short ? opensWithRequest(words) : asksForFloor(words)) return "commit";
+  if (whole && short ? opensWithRequest(words) : asksForFloor(words, heardMs)) return "commit";
   if (isBackchannel(words) || (!whole && mayBeNod(words)) || (whole && short)) {
     if (ended) return "reject";
     return paused ? "resume" : "wait";
