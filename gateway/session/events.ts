@@ -15,7 +15,8 @@ export type SessionEvent =
   | { type: "onset"; sample: number; echoUntilSample?: number }
   | { type: "pause"; sample: number }
   | { type: "resumed"; sample: number; echoUntilSample?: number }
-  | { type: "alarm"; key: string; sample: number; stamps: DecisionStamps }
+  /** `voicedUntilSample`: where a voice was last heard before it; absent where that is not known or nobody speaks. */
+  | { type: "alarm"; key: string; sample: number; stamps: DecisionStamps; voicedUntilSample?: number }
   /** From the recogniser. */
   /** Words so far, the whole utterance's up to `untilSample` (null: the recogniser does not say how far they reach). */
   | { type: "words"; itemId: string; text: string; untilSample: number | null }

@@ -12,6 +12,15 @@ type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Ty
 /** What a recogniser said in the end. */
 type Settled = Event<"transcribed"> | Event<"transcriptionFailed">;
 
+/** Without a voice for that long, speech may be over, … */
+const silenceMs = 40;
+/** … which is looked at again after that, … */
+const doubtMs = 64;
+/** … and no longer than this: the VAD notices a pause within it. */
+const longestDoubtMs = 160;
+/** Words of that much of a stretch of speech are words of it. */
+const tellingMs = 150;
+
 /** Speech begins over a reply that sounds: when to turn it down, to ask for words and to stop it. */
 export function startJudging(change: Change, onsetSample: number): void {
   const { ducks, limits } = change.state;
@@ -76,18 +85,30 @@ export function probe(change: Change, atSample: number): void {
 }
 
 /** Speech over a reply was long enough to interrupt it, if its words so far give it no more time. */
-export function onLongSpeech(change: Change, atSample: number): void {
+export function onLongSpeech(change: Change, event: Event<"alarm">): void {
   const { utterance } = change.state.input;
   const { ducks, limits } = change.state;
   if (!utterance || utterance.announced) return;
+  const { sample: atSample, voicedUntilSample = atSample } = event;
   const { voicedSamples, noddedSamples, stretchFromSample } = utterance;
   const spokenSamples = voicedSamples - noddedSamples + atSample - stretchFromSample;
-  // Who goes on after a pause does not draw a nod out.
-  const words = stretchFromSample === utterance.onsetSample ? utterance.words : null;
-  const missing = interruptingMs(limits.bargeInMs, ducks, words) * samplesPerMs - spokenSamples;
+  const words = ofThisStretch(utterance) ? utterance.words : null;
+  const neededSamples = interruptingMs(limits.bargeInMs, ducks, words) * samplesPerMs;
+  let missing = neededSamples - spokenSamples;
+  const held = missing > 0;
+  // It has fallen silent: whether that is a pause is known within a moment, and then its words decide.
+  const isSilent = atSample - voicedUntilSample >= silenceMs * samplesPerMs;
+  if (ducks && isSilent && spokenSamples - neededSamples < longestDoubtMs * samplesPerMs)
+    missing = Math.max(missing, doubtMs * samplesPerMs);
   if (missing <= 0) return announceSpeech(change);
-  change.setUtterance({ held: true });
+  change.setUtterance({ held });
   change.alarm("barge:commit", atSample + missing);
+}
+
+/** Who goes on after a pause does not draw a nod out, if the words are not of that, too. */
+function ofThisStretch({ stretchFromSample, onsetSample, wordsUntilSample }: Utterance): boolean {
+  if (stretchFromSample === onsetSample) return true;
+  return wordsUntilSample !== null && wordsUntilSample - stretchFromSample >= tellingMs * samplesPerMs;
 }
 
 /** Decides on speech over a reply with what is known now; only final words (`settled`) can make it a nod. */

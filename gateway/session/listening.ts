@@ -173,7 +173,7 @@ export function onAlarm(change: Change, event: Event<"alarm">): void {
     case "barge:probe":
       return probe(change, event.sample);
     case "barge:commit":
-      return onLongSpeech(change, event.sample);
+      return onLongSpeech(change, event);
     case "idle":
       return onIdle(change, event.sample);
     case "input:forget":

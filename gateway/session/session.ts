@@ -254,7 +254,7 @@ export class Session {
     for (const event of events) {
       switch (event.type) {
         case "alarm":
-          this.dispatch({ type: "alarm", key: event.key, sample: event.sample, stamps: this.#stamps(event) });
+          this.dispatch(this.#alarmOf(event));
           break;
         case "onset":
         case "resumed": {
@@ -270,6 +270,12 @@ export class Session {
           break;
       }
     }
+  }
+
+  #alarmOf(event: Extract<FrontEndEvent, { type: "alarm" }>): SessionEvent {
+    const { type, key, sample, voicedUntilSample } = event;
+    const voiced = voicedUntilSample === undefined ? undefined : { voicedUntilSample };
+    return { type, key, sample, stamps: this.#stamps(event), ...voiced };
   }
 
   #stamps(event: { sample: number; takenAtMs: number; decidedAtMs: number }) {

@@ -72,6 +72,40 @@ describe("speech over a reply, for a client that ducks", () => {
     expect(talk.of("speechStarted")).toHaveLength(1);
   });
 
+  it("waits a moment where the voice has just fallen silent, for the pause that is about to be told", () => {
+    const talk = overReply();
+    const stamps = { readAtMs: 0, inBusAtMs: 0, takenAtMs: 0, decidedAtMs: 0 };
+    const commitAt = (ms: number, voicedUntilMs: number) =>
+      talk.step({
+        type: "alarm",
+        key: "barge:commit",
+        sample: ms * 16,
+        voicedUntilSample: voicedUntilMs * 16,
+        stamps,
+      });
+    expect(commitAt(5_700, 5_640).said).toEqual([]);
+    expect(talk.alarmMs("barge:commit")).toBe(5_764);
+    expect(commitAt(5_764, 5_760).said).toEqual(expect.arrayContaining(interrupted));
+  });
+
+  it("does not wait for ever for a pause that is not told", () => {
+    const talk = overReply();
+    const stamps = { readAtMs: 0, inBusAtMs: 0, takenAtMs: 0, decidedAtMs: 0 };
+    let stoppedAtMs = 0;
+    for (let ms = talk.alarmMs("barge:commit"); ms !== null; ms = talk.alarmMs("barge:commit")) {
+      stoppedAtMs = ms;
+      talk.step({
+        type: "alarm",
+        key: "barge:commit",
+        sample: ms * 16,
+        voicedUntilSample: 5_600 * 16,
+        stamps,
+      });
+    }
+    expect(stoppedAtMs).toBeLessThanOrEqual(5_900);
+    expect(talk.of("speechStarted")).toHaveLength(2);
+  });
+
   it("gives speech of which nothing was understood a little more time, and a nod more from there", () => {
     const talk = overReply();
     talk.words("", 5_320);

@@ -356,8 +356,9 @@ export class FrontEnd {
       if (first.atSample > this.voice.nextWindow || this.isHeld()) return;
       this.alarms.shift();
       const { key, generation, atSample } = first;
-      const takenAtMs = this.takenTimes.find(atSample);
-      const event: FrontEndEvent = { type: "alarm", key, sample: atSample, takenAtMs, decidedAtMs };
+      const stamps = { takenAtMs: this.takenTimes.find(atSample), decidedAtMs };
+      const voiced = this.voice.voicedBefore(atSample);
+      const event: FrontEndEvent = { type: "alarm", key, sample: atSample, ...voiced, ...stamps };
       this.seq += 1;
       this.events.push({ slot: this.slot, seq: this.seq, epoch: this.epoch, generation, event });
     }

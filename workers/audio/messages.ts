@@ -64,8 +64,11 @@ export type FrontEndEvent =
   | ({ type: "pause"; sample: number } & Stamps)
   /** Speech went on after a pause without a new onset being needed; `sample` is where it began again. */
   | ({ type: "resumed"; sample: number; echoUntilSample?: number } & Stamps)
-  /** Everything up to the alarm's sample was heard (VAD windows covering it are decided). */
-  | ({ type: "alarm"; key: string; sample: number } & Stamps)
+  /**
+   * Everything up to the alarm's sample was heard (VAD windows covering it are decided). While somebody speaks,
+   * `voicedUntilSample` is the last sample before it with a voice's energy: a pause may be there that is not decided yet.
+   */
+  | ({ type: "alarm"; key: string; sample: number; voicedUntilSample?: number } & Stamps)
   /** RMS in dBFS before and after the gate, noise floor, and speech probability; the bands only where the gate runs. */
   | {
       type: "level";

@@ -17,6 +17,9 @@ const fullScale = 32768;
 const hopSamples = 256;
 const hopsPerWindow = windowSamples / hopSamples;
 const framesPerHop = hopSamples / energyFrameSamples;
+/** A voice that was not heard for that long has paused, and the VAD has said so (256 ms). */
+const voicedSearchSamples = 4096;
+
 /** How fast the offset is followed, a window. */
 const offsetSmoothing = 0.2;
 
@@ -185,6 +188,17 @@ export class VoiceStage {
 
   private get isSpeaking(): boolean {
     return this.detector.phase === speakingPhase;
+  }
+
+  /** Where the voice's energy was last heard before a sample, while somebody speaks and energy can tell. */
+  voicedBefore(sample: number): { voicedUntilSample: number } | undefined {
+    if (!this.isSpeaking) return undefined;
+    const voiced = this.edges.lastVoiced(
+      sample - voicedSearchSamples,
+      sample,
+      sample - 2 * voicedSearchSamples,
+    );
+    return voiced === null ? undefined : { voicedUntilSample: Math.min(voiced, sample) };
   }
 
   private whatCounts(ratio: number, from: number): number {
