@@ -8,6 +8,8 @@ export interface Row {
   /** Absent: shown for information. */
   atMost?: number;
   atLeast?: number;
+  /** Its target is an aim: shown with its verdict, but nothing fails by it. */
+  isAim?: true;
 }
 
 export interface BenchReport {
@@ -18,14 +20,33 @@ export interface BenchReport {
   veto: string | null;
 }
 
+/** What was asked for on the command line, beside the bench's name. */
+export interface BenchOptions {
+  /** `--only a,b`: parts of the bench; all by default. */
+  only?: string[];
+  /** `--quick`: a small run that tells whether something is broken, in seconds. */
+  quick?: boolean;
+  /** `--mutant NAME`: with a part broken on purpose, so that the bench must fail. */
+  mutant?: string;
+  /** `--out FOLDER`: where JSON and pictures go. */
+  out?: string;
+  /** `--sentences N`: of how many sentences words are counted. */
+  sentences?: number;
+}
+
 /** One bench: a file of this folder exports it as `bench`. */
 export interface Bench {
   description: string;
-  run(): Promise<BenchReport>;
+  run(options?: BenchOptions): Promise<BenchReport>;
 }
 
-/** @returns whether a row keeps its promise; true where there is none. NaN keeps none */
+/** @returns whether a row keeps its promise; true where there is none, or only an aim. NaN keeps none */
 export function isMet(row: Row): boolean {
+  return row.isAim === true || reachesTarget(row);
+}
+
+/** Whether a row's target is reached, aims included; true where there is none. */
+export function reachesTarget(row: Row): boolean {
   if (row.atMost !== undefined && !(row.measured <= row.atMost)) return false;
   if (row.atLeast !== undefined && !(row.measured >= row.atLeast)) return false;
   return true;
@@ -43,9 +64,9 @@ export function describeMachine(): string {
 export function renderReport(name: string, report: BenchReport): string {
   const cells = report.rows.map((row) => [
     row.name,
-    `${number(row.measured)} ${row.unit}`,
-    target(row),
-    verdict(row),
+    `${formatNumber(row.measured)} ${row.unit}`,
+    describeTarget(row),
+    describeVerdict(row),
   ]);
   const table = [["what", "measured", "target", ""], ...cells];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((line) => line[column]!.length)));
@@ -65,20 +86,27 @@ export function renderReport(name: string, report: BenchReport): string {
   ].join("\n");
 }
 
-function target(row: Row): string {
-  const unit = row.unit;
-  if (row.atMost !== undefined) return `<= ${number(row.atMost)} ${unit}`;
-  if (row.atLeast !== undefined) return `>= ${number(row.atLeast)} ${unit}`;
+/** "<= 5 ms", or nothing. */
+export function describeTarget({ atMost, atLeast, unit }: Row): string {
+  if (atMost !== undefined) return `<= ${formatNumber(atMost)} ${unit}`;
+  if (atLeast !== undefined) return `>= ${formatNumber(atLeast)} ${unit}`;
   return "";
 }
 
-function verdict(row: Row): string {
+/** "met", "MISSED", or nothing where there is no target. */
+export function describeVerdict(row: Row): string {
   if (row.atMost === undefined && row.atLeast === undefined) return "";
-  return isMet(row) ? "met" : "MISSED";
+  if (reachesTarget(row)) return "met";
+  return row.isAim === true ? "missed (an aim)" : "MISSED";
 }
 
-function number(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+/** As many digits as tell something: ratios close to 1 and differences close to 0 have more. */
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value) || !Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size < 0.1 || (size > 0.99 && size < 1))
+    return size < 0.0005 ? value.toExponential(1) : value.toFixed(4);
+  return value.toFixed(size < 10 ? 2 : 1);
 }
 
 /**

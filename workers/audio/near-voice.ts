@@ -21,6 +21,8 @@ const aboveCrowdDb = 6;
 /** Minima are looked for over two stretches of 1 s. */
 const minimumWindows = 31;
 const floorSmoothing = 0.6;
+/** Of the probability, what is left where somebody else seems to speak: under every usual threshold, and still no certainty. */
+const othersShare = 0.05;
 
 /** The talker's level follows louder speech with that share of the distance a window, quieter speech slowly. */
 const levelRise = 0.15;
@@ -82,7 +84,7 @@ export class NearVoice {
    *
    * @param ratio - Silero's probability (0 where it rested)
    * @param energyDb - the window's level in dBFS
-   * @returns the probability that the talker speaks: `ratio`, or 0 where it's somebody else
+   * @returns the probability that the talker speaks: `ratio`, or a twentieth of it where it's somebody else
    */
   push(ratio: number, energyDb: number): number {
     const floor = this.trackFloor(energyDb);
@@ -99,7 +101,7 @@ export class NearVoice {
     this.steady = isNear && isSpeech ? this.steady + 1 : 0;
     if (isSpeech) this.learn(energyDb, isNear, energyDb > floor + aboveFloorDb);
     this.moveGain();
-    return isNear ? ratio : 0;
+    return isNear ? ratio : ratio * othersShare;
   }
 
   private learn(energyDb: number, isNear: boolean, standsOut: boolean): void {
