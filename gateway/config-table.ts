@@ -129,7 +129,7 @@ export const settings = {
   sttInput: choice({
     env: "PARLEY_STT_INPUT",
     choices: ["raw", "gated"],
-    fallback: "gated",
+    fallback: "raw",
     description: "What recognisers listen to.",
   }),
   inputBacklogBytes: wholeNumber({

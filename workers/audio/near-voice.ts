@@ -22,7 +22,7 @@ const aboveCrowdDb = 6;
 const minimumWindows = 31;
 const floorSmoothing = 0.6;
 /** Of the probability, what is left where somebody else seems to speak: under every usual threshold, and still no certainty. */
-const othersShare = 0.05;
+const othersShare = 0.1;
 
 /** The talker's level follows louder speech with that share of the distance a window, quieter speech slowly. */
 const levelRise = 0.15;
@@ -84,7 +84,7 @@ export class NearVoice {
    *
    * @param ratio - Silero's probability (0 where it rested)
    * @param energyDb - the window's level in dBFS
-   * @returns the probability that the talker speaks: `ratio`, or a twentieth of it where it's somebody else
+   * @returns the probability that the talker speaks: `ratio`, or a tenth of it where it's somebody else
    */
   push(ratio: number, energyDb: number): number {
     const floor = this.trackFloor(energyDb);

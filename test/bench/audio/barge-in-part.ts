@@ -46,8 +46,14 @@ async function measure({ isQuick }: SuiteContext): Promise<PartReport> {
           'How often a nod ("mm-hm", "right", "okay") stops the reply; the published figures are of another set',
         svg: drawBars(
           [
-            { name: "Parley", bars: [{ name: "stopped", value: (100 * stopped) / nods.length }] },
-            ...published.map(({ name, value }) => ({ name, bars: [{ name: "stopped", value }] })),
+            {
+              name: "Parley",
+              bars: [{ name: "nods that stop the reply", value: (100 * stopped) / nods.length }],
+            },
+            ...published.map(({ name, value }) => ({
+              name,
+              bars: [{ name: "nods that stop the reply", value }],
+            })),
           ],
           {
             label: "Nods that stop the reply",

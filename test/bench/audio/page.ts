@@ -27,7 +27,7 @@ const style = `
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:1080px;margin:0 auto;padding:48px 20px 80px}h1{font-size:2.1rem;line-height:1.15;letter-spacing:-.02em;margin:0 0 8px}
 h2{font-size:1.35rem;margin:56px 0 4px;letter-spacing:-.01em}h3{font-size:1rem;margin:28px 0 8px}p{margin:6px 0 14px;max-width:72ch}.faint{color:var(--faint)}
-.tally{display:flex;flex-wrap:wrap;gap:12px;margin:26px 0 8px}.tally div{background:var(--panel);border:1px solid var(--grid);border-radius:12px;padding:14px 18px;min-width:150px}
+.tally{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px;margin:26px 0 8px}.tally div{background:var(--panel);border:1px solid var(--grid);border-radius:12px;padding:14px 18px}
 .tally b{display:block;font-size:1.7rem;line-height:1.2;letter-spacing:-.02em;font-variant-numeric:tabular-nums}.tally span{color:var(--faint);font-size:.86rem}
 .scroll{overflow-x:auto;background:var(--panel);border:1px solid var(--grid);border-radius:12px}table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{padding:7px 14px;text-align:left;border-top:1px solid var(--grid);white-space:pre}thead th{border-top:0;color:var(--faint);font-weight:500}
@@ -60,7 +60,7 @@ export function renderPage(sections: readonly PageSection[], options: PageOption
 <p class="faint">Noise, voices, pauses and interruptions, made from seeds and measured through the gateway itself. <code>${escapeXml(options.command)}</code></p>
 ${warnings.map((line) => `<p class="warning">${escapeXml(line)}</p>`).join("\n")}
 <div class="tally">
-<div><b>${rows.length - missed.length} of ${rows.length}</b><span>targets met</span></div>
+<div><b>${rows.length - missed.length} of ${rows.length}</b><span>targets met<br>in this run</span></div>
 ${sections.flatMap(headline).join("\n")}
 </div>
 ${sections.map(renderSection).join("\n")}
@@ -77,7 +77,7 @@ function headline({ title, report }: PageSection): string[] {
   const row = report.rows.find((one) => describeTarget(one) !== "");
   if (row === undefined) return [];
   return [
-    `<div><b>${escapeXml(`${formatNumber(row.measured)} ${row.unit}`.trim())}</b><span>${escapeXml(`${title}: ${row.name}`)}</span></div>`,
+    `<div><b>${escapeXml(`${formatNumber(row.measured)} ${row.unit}`.trim())}</b><span>${escapeXml(title)}<br>${escapeXml(row.name.trim())}</span></div>`,
   ];
 }
 

@@ -60,7 +60,7 @@ function drawCurve({ curves, eagerness }: TurnEndsReport): Figure {
     label: name,
   }));
   const published: Series[] = publishedTurnEnds.map(({ name, at10PercentMs, at5PercentMs }) => ({
-    name: `${name}, published`,
+    name,
     isDashed: true,
     hasMarks: true,
     points: [
@@ -71,14 +71,14 @@ function drawCurve({ curves, eagerness }: TurnEndsReport): Figure {
   return {
     name: "turn-ends-curve",
     caption:
-      "Pauses taken for the end against dead air after true ends. Parley's own turns and silence curve; the published figures (livekit/eot-bench) are of other recordings and stand beside for orientation",
+      "Pauses taken for the end against dead air after true ends; down and to the left is better. Dashed: published figures (livekit/eot-bench), of other recordings with the same curve of silences, beside for orientation",
     svg: drawChart({
       title: "Cut off, or kept waiting",
       x: { label: "mean dead air after a true end, ms", from: 0, until: longestMs },
       y: { label: "pauses taken for the end, %", from: 0, until: mostCutPercent },
       series: [
         { name: "Parley, semantic_vad", points: onChart(named("semantic")), isThick: true },
-        { name: "Parley's eagerness", points: settings, hasMarks: true, isThick: true },
+        { name: "Parley's eagerness", points: settings, hasMarks: true, isThick: true, isApart: true },
         { name: "silence alone, same turns", points: onChart(named("silence")) },
         ...published,
       ],

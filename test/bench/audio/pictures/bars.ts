@@ -69,7 +69,7 @@ export function drawBars(groups: readonly BarGroup[], options: BarOptions): stri
     const { name, value } = options.target;
     parts.push(
       `<line x1="${left}" y1="${n(py(value))}" x2="${width - right}" y2="${n(py(value))}" stroke="${palette[2]}" stroke-width="1.5" stroke-dasharray="6 4"/>`,
-      drawText(width - right, py(value) - 9, name, { anchor: "end", size: 11, colour: palette[2] }),
+      drawText(left + 6, py(value) - 9, name, { size: 11, colour: palette[2] }),
     );
   }
   return wrapSvg(width, height, options.label, parts.join("\n"));

@@ -8,6 +8,8 @@ export interface Series {
   hasMarks?: boolean;
   isDashed?: boolean;
   isThick?: boolean;
+  /** Points without a line between them. */
+  isApart?: boolean;
 }
 
 /** What a chart shows, and where its axes begin and end. */
@@ -61,24 +63,29 @@ export function drawChart(chart: Chart): string {
   parts.push(
     drawText(left + innerWidth / 2, height - 12, x.label, { anchor: "middle" }),
     drawText(16, top + innerHeight / 2, y.label, { anchor: "middle", turned: true }),
-    `<clipPath id="inside"><rect x="${left}" y="${top}" width="${innerWidth}" height="${innerHeight}"/></clipPath>`,
+    // All pictures of a page share their names.
+    `<clipPath id="${clipName(chart)}"><rect x="${left}" y="${top}" width="${innerWidth}" height="${innerHeight}"/></clipPath>`,
   );
   for (const [index, series] of chart.series.entries())
-    parts.push(drawSeries(series, colourOf(index), px, py));
+    parts.push(drawSeries(series, colourOf(index), clipName(chart), px, py));
   return wrapSvg(width, height, chart.title, parts.join("\n"));
 }
 
 function drawSeries(
-  { points, hasMarks, isDashed, isThick }: Series,
+  { points, hasMarks, isDashed, isThick, isApart }: Series,
   colour: string,
+  clip: string,
   px: (value: number) => number,
   py: (value: number) => number,
 ): string {
   const path = points.map(({ x, y }, index) => `${index === 0 ? "M" : "L"}${n(px(x))} ${n(py(y))}`).join("");
   const dash = isDashed === true ? ` stroke-dasharray="5 4"` : "";
-  const parts = [
-    `<path d="${path}" fill="none" stroke="${colour}" stroke-width="${isThick === true ? 3 : 1.8}"${dash} stroke-linejoin="round" clip-path="url(#inside)"/>`,
-  ];
+  const parts: string[] = [];
+  if (isApart !== true) {
+    parts.push(
+      `<path d="${path}" fill="none" stroke="${colour}" stroke-width="${isThick === true ? 3 : 1.8}"${dash} stroke-linejoin="round" clip-path="url(#${clip})"/>`,
+    );
+  }
   for (const { x, y, label } of points) {
     if (hasMarks === true) {
       const radius = isThick === true ? 5 : 3.6;
@@ -96,6 +103,10 @@ function drawSeries(
 function drawSwatch(x: number, y: number, colour: string, isDashed: boolean): string {
   const dash = isDashed ? ` stroke-dasharray="5 4"` : "";
   return `<line x1="${n(x)}" y1="${n(y)}" x2="${n(x + 22)}" y2="${n(y)}" stroke="${colour}" stroke-width="2.6"${dash}/>`;
+}
+
+function clipName({ title }: Chart): string {
+  return `inside-${title.toLowerCase().replace(/[^a-z]+/g, "-")}`;
 }
 
 function colourOf(index: number): string {
