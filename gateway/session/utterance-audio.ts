@@ -7,6 +7,8 @@ export interface AudioSource {
   /** Gated samples trail the raw ones; absent: they don't. */
   readonly gatedReadableSamples?: number;
   read(fromSample: number, toSample: number, signal?: "raw" | "gated"): Int16Array;
+  /** Asks to be notified of the very next samples. */
+  hasten?(): void;
 }
 
 type Mark = Extract<AudioPiece, { type: "pause" | "resumed" | "probe" | "end" }>;
@@ -15,6 +17,12 @@ type Mark = Extract<AudioPiece, { type: "pause" | "resumed" | "probe" | "end" }>
 const minPieceSamples = 1_600;
 /** And of at most 10 s, so that a long utterance is never copied whole. */
 const maxPieceSamples = 160_000;
+
+/** A reader that waits until `untilSample` can be read, or for a mark. */
+interface Waiter {
+  untilSample: number;
+  wake(): void;
+}
 
 function sampleOf(mark: Mark): number {
   return mark.type === "pause" ? mark.lastVoicedSample : mark.atSample;
@@ -26,7 +34,7 @@ export class UtteranceAudio implements AudioRange {
   readonly #source: AudioSource;
   readonly #signal: "raw" | "gated";
   readonly #marks: Mark[] = [];
-  #waiters: (() => void)[] = [];
+  #waiters: Waiter[] = [];
 
   constructor(source: AudioSource, fromSample: number, signal: "raw" | "gated") {
     this.#source = source;
@@ -58,14 +66,20 @@ export class UtteranceAudio implements AudioRange {
   #mark(mark: Mark): void {
     if (this.#marks.at(-1)?.type === "end") return;
     this.#marks.push(mark);
-    this.notify();
+    this.#wake(this.#waiters.splice(0));
   }
 
   /** More samples can be read. */
   notify(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
+    const sample = Math.min(this.#liveSample, this.#source.readableSamples);
+    const due = this.#waiters.filter(({ untilSample }) => untilSample <= sample);
+    if (due.length === 0) return;
+    this.#waiters = this.#waiters.filter(({ untilSample }) => untilSample > sample);
+    this.#wake(due);
+  }
+
+  #wake(waiters: Waiter[]): void {
+    for (const { wake } of waiters) wake();
   }
 
   async *read(fromSample: number, signal: AbortSignal): AsyncGenerator<AudioPiece> {
@@ -84,7 +98,8 @@ export class UtteranceAudio implements AudioRange {
         if (mark.type === "end") return;
         markIndex += 1;
       } else {
-        await this.#more(signal);
+        if (mark !== undefined) this.#source.hasten?.();
+        await this.#more(mark === undefined ? sample + minPieceSamples : 0, signal);
       }
     }
   }
@@ -109,14 +124,14 @@ export class UtteranceAudio implements AudioRange {
     return pcm;
   }
 
-  #more(signal: AbortSignal): Promise<void> {
+  #more(untilSample: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const done = () => {
-        signal.removeEventListener("abort", done);
+      const wake = () => {
+        signal.removeEventListener("abort", wake);
         resolve();
       };
-      this.#waiters.push(done);
-      signal.addEventListener("abort", done, { once: true });
+      this.#waiters.push({ untilSample, wake });
+      signal.addEventListener("abort", wake, { once: true });
     });
   }
 }

@@ -54,6 +54,23 @@ describe("an utterance's audio", () => {
     expect(reader.brief()).toEqual([[1_000, 3_000], [3_000, 3_100], "pause", [3_100, 11_000], "end"]);
   });
 
+  it("asks to be told at once of the samples that its end still misses", async () => {
+    const bus = new Bus();
+    let asked = 0;
+    const audio = new UtteranceAudio(Object.assign(bus, { hasten: () => void (asked += 1) }), 0, "raw");
+    const reader = listen(audio);
+    await settle();
+    expect(asked).toBe(0);
+    bus.readableSamples = 500;
+    audio.end(600);
+    await settle();
+    expect(asked).toBe(1);
+    bus.readableSamples = 600;
+    audio.notify();
+    await reader.done;
+    expect(reader.brief()).toEqual([[0, 600], "end"]);
+  });
+
   it("tells of a probe where its sample is reached, and goes on after it", async () => {
     const bus = new Bus();
     const audio = new UtteranceAudio(bus, 0, "raw");

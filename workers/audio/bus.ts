@@ -194,7 +194,7 @@ class Bus implements ManagedAudioBus {
     // A handler that throws must not keep the others' events back.
     for (const [channel, events] of this.arrived) this.guard(() => channel.deliver(events));
     this.arrived.clear();
-    for (const slot of message.readable) this.guard(() => this.channels[slot]?.onReadable?.());
+    for (const slot of message.readable) this.guard(() => this.channels[slot]?.announceReadable());
     for (const slot of message.room) this.channels[slot]?.pump();
     for (const slot of message.closed) {
       if (this.closingSlots.delete(slot)) this.freeSlots.push(slot);

@@ -88,6 +88,17 @@ export class BusChannel implements AudioChannel {
     if (!this.isClosed) this.store("watched", listener === null ? 0 : 1);
   }
 
+  hasten(): void {
+    if (!this.isClosed && this.readableListener !== null) this.store("watched", 2);
+  }
+
+  /** For the bus: samples became readable. */
+  announceReadable(): void {
+    if (this.isClosed || this.readableListener === null) return;
+    this.store("watched", 1);
+    this.readableListener();
+  }
+
   get receivedSamples(): number {
     return this.sampleAt(this.acceptedBytes);
   }

@@ -311,9 +311,10 @@ export class FrontEnd {
     if (couplingDb !== null) this.store("echoCoupling", Math.round(couplingDb * 100) || -1);
   }
 
-  /** Whether the session wants to know of readable samples. */
-  get isWatched(): boolean {
-    return this.load("watched") === 1;
+  /** Whether the session wants to know of readable samples: not at all, now and then, or at once. */
+  get watch(): "none" | "regular" | "prompt" {
+    const watched = this.load("watched");
+    return watched === 0 ? "none" : watched === 1 ? "regular" : "prompt";
   }
 
   /** Whether bytes wait in the session's backlog and half the ring is free. */

@@ -33,7 +33,7 @@ export const field = {
   seenSeq: 2,
   /** 1 while bytes wait in the backlog: the thread says when there is room. */
   wantsRoom: 3,
-  /** 1 while `onReadable` is set. */
+  /** 1 while `onReadable` is set, 2 while it is to be called with the next samples. */
   watched: 4,
   // Written by the audio thread.
   ringTaken: 16,

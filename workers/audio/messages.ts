@@ -126,9 +126,12 @@ export interface AudioChannel {
   release(beforeSample: number): void;
   /** When the frame that holds the sample was read from the socket and stood in the bus; null if too long ago. */
   frameTimes(sample: number): { readAtMs: number; inBusAtMs: number } | null;
-  /** Called after a tick in which this channel got events, and (if `watch` is on) in which samples became readable. */
+  /** Called after a tick in which this channel got events. */
   onEvents: ((events: FrontEndEvent[]) => void) | null;
+  /** Called when more samples can be read: about every 100 ms, or after the next tick once `hasten` was called. */
   onReadable: (() => void) | null;
+  /** Somebody waits for the very next samples: `onReadable` is called as soon as there are any, once. */
+  hasten?(): void;
   /** Frees the slot. */
   close(): void;
 }

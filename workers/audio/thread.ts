@@ -10,6 +10,12 @@ import { BlockPool } from "./sample-chain.ts";
 import { maxBatch, SileroBatch } from "./silero.ts";
 import type { FromThread, ThreadEvent, ThreadOptions, ToThread } from "./thread-messages.ts";
 
+/**
+ * How often sessions are told of readable samples, all in one message: waking the other thread costs more than most ticks,
+ * and recognisers take pieces of 100 ms anyway.
+ */
+const readableEveryMs = 90;
+
 /** The thread's channels and its loop. */
 class AudioThread {
   private readonly options: ThreadOptions;
@@ -24,6 +30,7 @@ class AudioThread {
   private events: ThreadEvent[] = [];
   private closed: number[] = [];
   private stopping = false;
+  private nextRoundMs = 0;
 
   constructor(options: ThreadOptions, port: MessagePort, silero: SileroBatch) {
     this.options = options;
@@ -141,8 +148,14 @@ class AudioThread {
   private report(): void {
     const readable: number[] = [];
     const room: number[] = [];
+    const nowMs = this.nowMs();
+    const isRound = nowMs >= this.nextRoundMs;
+    if (isRound) this.nextRoundMs = nowMs + readableEveryMs;
     for (const channel of this.channels) {
-      if (channel.takeProgress() && channel.isWatched) readable.push(channel.slot);
+      const { watch } = channel;
+      if ((isRound ? watch !== "none" : watch === "prompt") && channel.takeProgress()) {
+        readable.push(channel.slot);
+      }
       if (channel.wantsRoom) room.push(channel.slot);
     }
     const { events, closed } = this;
