@@ -172,7 +172,7 @@ describe("a gateway", () => {
     cpSync(new URL("../models/silero-vad-v6", import.meta.url), join(dir, "silero-vad-v6"), {
       recursive: true,
     });
-    appendFileSync(join(dir, "silero-vad-v6", "silero_vad_v6.onnx"), "x");
+    appendFileSync(join(dir, "silero-vad-v6", "silero_vad_v6_batched.onnx"), "x");
     await expect(build({}, `${dir}/`)).rejects.toMatchObject({ code: "model_checksum_mismatch" });
     rmSync(dir, { recursive: true });
   });

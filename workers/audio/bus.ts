@@ -12,7 +12,7 @@ export interface AudioBusOptions {
   maxChannels?: number;
   /** Kept samples of all sessions; memory is used only as far as it's needed. Default 256 MiB (2.3 h of raw audio). */
   poolBytes?: number;
-  /** Folder with `silero_vad_v6.onnx` and its `SHA256SUMS`. */
+  /** Folder with `silero_vad_v6_batched.onnx` and its `SHA256SUMS`. */
   modelDir: string;
   /** How often the thread looks at all sessions. Default 10. */
   tickMs?: number;

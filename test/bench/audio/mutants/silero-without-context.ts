@@ -1,6 +1,9 @@
-/** Mutant: Silero gets its 512 samples without the 64 before them. It says so with no error. */
-import type * as ort from "onnxruntime-node";
-import { Tensor } from "onnxruntime-node";
+/**
+ * Mutant: Silero as it was published gets its 512 samples without the 64 before them. It says so with no error (the
+ * rewritten model does).
+ */
+import { fileURLToPath } from "node:url";
+import * as ort from "onnxruntime-node";
 import { contextSamples, inputSamples, SileroBatch } from "../../../../workers/audio/silero.ts";
 import { markMutated } from "./mutants.ts";
 
@@ -9,14 +12,21 @@ interface Opened {
   session: { run(feeds: Feeds): Promise<unknown>; release(): Promise<void> };
 }
 
+const published = fileURLToPath(
+  new URL("../../../../models/silero-vad-v6/silero_vad_v6.onnx", import.meta.url),
+);
+const sr = new ort.Tensor("int64", BigInt64Array.of(16000n), []);
+
 const load = SileroBatch.load;
 SileroBatch.load = async (modelDir) => {
   const batch = await load.call(SileroBatch, modelDir);
   const opened = batch as unknown as Opened;
-  const { session } = opened;
-  if (typeof session?.run !== "function") throw new Error("the mutant doesn't fit SileroBatch any more");
+  if (typeof opened.session?.run !== "function")
+    throw new Error("the mutant doesn't fit SileroBatch any more");
+  await opened.session.release();
+  const session = await ort.InferenceSession.create(published, { intraOpNumThreads: 1 });
   opened.session = {
-    run: (feeds) => session.run({ ...feeds, input: withoutContext(feeds.input!) }),
+    run: (feeds) => session.run({ ...feeds, input: withoutContext(feeds.input!), sr }),
     release: () => session.release(),
   };
   return batch;
@@ -33,7 +43,7 @@ function withoutContext(input: ort.Tensor): ort.Tensor {
       w * windowSamples,
     );
   }
-  return new Tensor("float32", bare, [windows, windowSamples]);
+  return new ort.Tensor("float32", bare, [windows, windowSamples]);
 }
 
 markMutated();
