@@ -6,6 +6,8 @@ import { availableParallelism } from "node:os";
 import { doorSettings } from "./config-door.ts";
 import type { Setting } from "./config-kinds.ts";
 import { choice, flag, list, wholeNumber, words } from "./config-kinds.ts";
+import { resilienceSettings } from "./config-resilience.ts";
+import { vendorSettings } from "./config-vendors.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -189,10 +191,28 @@ export const settings = {
     fallback: 220,
     description: "Speech of that length over a reply turns it down while it is judged.",
   }),
+  holdMs: wholeNumber({
+    env: "PARLEY_HOLD_MS",
+    unit: "ms",
+    min: 200,
+    max: 60_000,
+    fallback: 1200,
+    description:
+      "A speaker who has heard nothing for that long, while many wait for the embedded engines, is told that it will take a moment.",
+  }),
   // Engines
-  stt: chain("PARLEY_STT", "Recognisers, the next one taking over when one fails."),
-  ai: chain("PARLEY_AI", "Answerers, in order."),
-  tts: chain("PARLEY_TTS", "Voices' engines, in order."),
+  stt: chain(
+    "PARLEY_STT",
+    "Recognisers, the next one taking over when one fails: google, deepgram, openai, embedded, scripted. By default those vendors that are switched on, in this order, then embedded.",
+  ),
+  ai: chain(
+    "PARLEY_AI",
+    "Answerers, in order: gemini, claude, openai, embedded, scripted. By default those that are switched on, then embedded.",
+  ),
+  tts: chain(
+    "PARLEY_TTS",
+    "Voices' engines, in order: google, elevenlabs, cartesia, openai, embedded, scripted. By default those that are switched on, then embedded.",
+  ),
   script: words({
     env: "PARLEY_SCRIPT",
     fallback: null,
@@ -213,9 +233,14 @@ export const settings = {
     unit: "requests",
     min: 1,
     max: 10_000,
-    fallback: 64,
-    description: "Utterances that may wait for the embedded recogniser; more are refused as overload.",
+    fallback: 256,
+    description:
+      "Utterances that may wait for the embedded recogniser; more are refused as overload, as are those that would wait longer than 20 s.",
   }),
+  // Vendors
+  ...vendorSettings,
+  // Chains
+  ...resilienceSettings,
   // Watching and stopping
   logLevel: choice({
     env: "PARLEY_LOG_LEVEL",

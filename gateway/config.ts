@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { ApiKey } from "./config-door.ts";
 import type { Setting } from "./config-kinds.ts";
 import { settings } from "./config-table.ts";
+import { checkVendors, defaultChain } from "./config-vendors.ts";
 import { GatewayError } from "./errors.ts";
 import { isLoopbackHost } from "./loopback.ts";
 
@@ -53,7 +54,7 @@ function checkTogether(config: Config): string[] {
       `PARLEY_DUCK_MS (${config.duckMs}) may not be more than PARLEY_BARGE_IN_MS (${config.bargeInMs})`,
     );
   }
-  return problems;
+  return [...problems, ...checkVendors(config)];
 }
 
 function describeIssues(error: z.ZodError): string[] {
@@ -72,9 +73,12 @@ function describeIssues(error: z.ZodError): string[] {
  */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const rows = Object.entries(settings) as [keyof Config, Setting<unknown>][];
+  // Vendors' keys go by the names that their owners gave them.
+  const known = new Set(rows.map(([, { env }]) => env));
   const given: Record<string, string> = {};
   for (const [name, text] of Object.entries(environment)) {
-    if (name.startsWith("PARLEY_") && text !== undefined && text.trim() !== "") given[name] = text;
+    if (!name.startsWith("PARLEY_") && !known.has(name)) continue;
+    if (text !== undefined && text.trim() !== "") given[name] = text;
   }
   for (const [, { env, alias }] of rows) {
     const text = alias === null ? undefined : environment[alias];
@@ -86,9 +90,14 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const parsed = schema.safeParse(given);
   if (!parsed.success)
     throw new GatewayError("invalid_config", { message: describeIssues(parsed.error).join("\n") });
-  const config = Object.fromEntries(
+  const values = Object.fromEntries(
     rows.map(([key, row]) => [key, parsed.data[row.env] ?? row.fallback()]),
   ) as Config;
+  const chains = { stt: values.stt, ai: values.ai, tts: values.tts };
+  for (const stage of ["stt", "ai", "tts"] as const) {
+    if (parsed.data[settings[stage].env] === undefined) chains[stage] = defaultChain(values, stage);
+  }
+  const config: Config = { ...values, ...chains };
   const problems = checkTogether(config);
   if (problems.length > 0) throw new GatewayError("invalid_config", { message: problems.join("\n") });
   return freezeConfig(config);

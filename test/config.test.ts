@@ -177,7 +177,7 @@ describe("configuration", () => {
 
   it("has an .env.example whose lines, uncommented, are the defaults", () => {
     const environment: Record<string, string> = {};
-    for (const [, name = "", text = ""] of renderEnvExample().matchAll(/^#(PARLEY_\w+)=(.*)$/gm)) {
+    for (const [, name = "", text = ""] of renderEnvExample().matchAll(/^#([A-Z][A-Z0-9_]*)=(.*)$/gm)) {
       environment[name] = text.replace(/^"(.*)"$/, "$1");
     }
     expect(Object.keys(environment)).toHaveLength(Object.keys(settings).length);

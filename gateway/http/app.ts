@@ -38,6 +38,8 @@ export interface HttpOptions {
   trustedProxies: number;
   /** Why the gateway takes no new session of that client address at the moment; null when it does. */
   notReadyBecause: (address: string) => ErrorCode | null;
+  /** What is known of the vendors; told beside the answer where there are any. */
+  vendors?: () => readonly object[];
   /** Text of /metrics and its content type (of all processes together). */
   collectMetrics: () => Promise<{ contentType: string; text: string }>;
   /** Files of the page by path; settles when they are bundled. */
@@ -122,9 +124,11 @@ function addRoutes(app: FastifyInstance, options: HttpOptions): void {
     config: { access: "open" },
     handler: async (request, reply) => {
       const code = whyNotReady(options, request);
-      if (code === null) return { ready: true };
+      const vendors = options.vendors?.() ?? [];
+      const told = vendors.length === 0 ? {} : { vendors };
+      if (code === null) return { ready: true, ...told };
       void reply.code(503).header("Retry-After", retryAfterSeconds);
-      return { ready: false, code, message: errorTable[code].message };
+      return { ready: false, code, message: errorTable[code].message, ...told };
     },
   });
   app.route({

@@ -1,6 +1,8 @@
 /** What the providers in front of the local engines share: a stream that ends on time, and faults in our terms. */
 import type { EngineClient, EngineFailureCode } from "../../workers/speech/client.ts";
-import type { CallContext, EndEvent, ProviderFault, Usage } from "./provider.ts";
+import type { CallContext, EndEvent, ProviderFault } from "./provider.ts";
+import type { StreamCall } from "./vendor-stream.ts";
+import { streamFromVendor } from "./vendor-stream.ts";
 
 const faults: Record<EngineFailureCode, ProviderFault> = {
   overloaded: { code: "provider_overloaded", message: "the local engine's queue is full", retryable: true },
@@ -34,73 +36,19 @@ export function faultOf(code: EngineFailureCode): ProviderFault {
   return { ...faults[code] };
 }
 
-/** What the work behind a stream gets. */
-export interface StreamCall<Event> {
-  emit(event: Event): void;
-  /** Aborted when the stream is over for whatever reason. */
-  signal: AbortSignal;
-  /** Filled in as the work goes on. */
-  usage: Usage;
-}
-
 /**
- * Runs `work` and yields what it emits, then exactly one `end`: at once when the call is cancelled or its deadline
- * has come, whatever the work is waiting for. Never throws.
- *
- * @param work resolves with a fault, or null when it is done; what it throws is a bug and becomes
- *   `provider_unavailable`
+ * The frame of a stream whose work is done by a local engine: as `streamFromVendor`, but cancelled it ends at once (the
+ * engine counts nothing that would have to be waited for), and faults are the engine's.
  */
-export async function* streamFromEngine<Event>(
+export function streamFromEngine<Event>(
   provider: string,
   client: EngineClient,
   context: Pick<CallContext, "signal" | "deadlineMs" | "clock">,
   work: (call: StreamCall<Event>) => Promise<ProviderFault | null>,
 ): AsyncGenerator<Event | EndEvent> {
-  const usage: Usage = {};
-  const events: Event[] = [];
-  const abort = new AbortController();
-  let end: Omit<EndEvent, "type" | "usage" | "provider"> | null = null;
-  let wake = () => {};
-  const finish = (how: Omit<EndEvent, "type" | "usage" | "provider">) => {
-    end ??= how;
-    wake();
-  };
-  const onAbort = () => {
-    events.length = 0;
-    finish({ outcome: "cancelled" });
-  };
-  if (context.signal.aborted) onAbort();
-  context.signal.addEventListener("abort", onAbort, { once: true });
-  const timer = context.clock.timer(context.deadlineMs, () => {
-    const error = faultOf(client.state === "ready" ? "timeout" : "unavailable");
-    finish({ outcome: "failed", error });
+  return streamFromVendor(provider, context, work, {
+    releaseMs: 0,
+    faultOf: () => faultOf("engine_failed"),
+    lateFault: () => faultOf(client.state === "ready" ? "timeout" : "unavailable"),
   });
-  try {
-    if (!end) {
-      const emit = (event: Event) => {
-        if (end) return;
-        events.push(event);
-        wake();
-      };
-      void work({ emit, signal: abort.signal, usage }).then(
-        (error) => finish(error ? { outcome: "failed", error } : { outcome: "completed" }),
-        () => finish({ outcome: "failed", error: faultOf("engine_failed") }),
-      );
-    }
-    for (;;) {
-      const event = events.shift();
-      if (event !== undefined) yield event;
-      else if (end) break;
-      else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
-    yield { type: "end", ...(end as Omit<EndEvent, "type" | "usage" | "provider">), usage, provider };
-  } finally {
-    timer.cancel();
-    context.signal.removeEventListener("abort", onAbort);
-    abort.abort();
-  }
 }

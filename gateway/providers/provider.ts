@@ -18,6 +18,18 @@ export interface CallContext {
   callId: string;
   /** Told by a chain which link is at work; must not throw. */
   observer?: AttemptObserver;
+  /** What the chains remember of this conversation; absent where there is none (prepared sentences, warming). */
+  conversation?: ConversationMemory;
+  /** How much of the reply is synthesised and not played yet, in ms: how long the listener would not notice a stall. */
+  unplayedMs?(): number;
+}
+
+/** Which links one conversation has got used to; lives as long as the conversation, in its process only. */
+export interface ConversationMemory {
+  /** Link that a chain begins with as long as it is well, null for the chain's own order. */
+  readonly preferred: Record<Attempt["stage"], string | null>;
+  /** The listener was told that the spare speaks, and no vendor has answered since. */
+  spareTold: boolean;
 }
 
 /** One link's part in a call. */
@@ -34,12 +46,22 @@ export interface Attempt {
   usefulMs: number | null;
   /** How long after the link's deadline that was noticed (0 when it ended by itself). */
   overdueMs: number;
+  /** What it cost, whether or not it was of use. */
+  usage: Usage;
+  /** Model that was asked, for usage and cost; "" where there is none. */
+  model: string;
+  /** Started beside another link, before that one had failed. */
+  hedge: boolean;
 }
 
 /** Follows one call through the links of a chain. */
 export interface AttemptObserver {
   started(provider: string): void;
+  /** Its first useful output is handed on. */
+  useful?(provider: string): void;
   ended(attempt: Attempt): void;
+  /** A link that was started beside the one at work has overtaken it: `provider` is at work now. */
+  overtook?(provider: string): void;
 }
 
 /** Units that vendors charge by; only those that apply are set. */
@@ -56,7 +78,19 @@ export interface ProviderFault {
   code: "provider_unavailable" | "provider_overloaded" | "provider_timeout" | "provider_rejected";
   message: string;
   retryable: boolean;
+  /** What it says of the vendor's health; absent means "vendor". */
+  blame?: FaultBlame;
+  /** With "quota": the vendor said when to come back. */
+  retryAfterMs?: number;
+  /** The connection was cut: before any output that may be a kept connection gone stale, and a fresh one may do. */
+  reset?: true;
 }
+
+/**
+ * `vendor`: it failed. `key`: it refuses who we are or what we may (401, 403, unknown model or voice): no later call will fare
+ * better. `quota`: too many calls (429). `request`: this one request is to blame (content filter, 413), the vendor is well.
+ */
+export type FaultBlame = "vendor" | "key" | "quota" | "request";
 
 /** The last event of every stream. */
 export interface EndEvent {
@@ -71,10 +105,22 @@ export interface EndEvent {
 export interface Provider<Request, Event> {
   /** As in `PARLEY_STT`, `PARLEY_AI`, `PARLEY_TTS`. */
   readonly name: string;
+  /** Model that is asked, for usage and cost; absent or "" where there is none. */
+  readonly model?: string;
   /** Never throws and never rejects; the last event is `end`. */
   stream(request: Request, context: CallContext): AsyncIterable<Event | EndEvent>;
   /** Loads models, opens channels. Resolves when the first call would be fast; never rejects. */
   warm?(): Promise<void>;
+  /**
+   * Asks the vendor, as cheaply as it allows, whether key, model, voice and address are right.
+   *
+   * @returns null when they are, else what is wrong, in one line that holds no secret; never rejects
+   */
+  check?(signal: AbortSignal): Promise<ProviderFault | null>;
+  /** Where connections are kept: how many are open, and how many calls wait for one. For metrics. */
+  pool?(): { open: number; waiting: number };
+  /** How long a call would wait for its turn now, by what was measured, in ms; absent where nothing queues. */
+  waitMs?(): number;
   close?(): Promise<void>;
 }
 

@@ -77,6 +77,10 @@ export interface RealtimeEndpoint {
    * @throws {GatewayError} as a `session.update` with it would be refused
    */
   checkSession?(session: unknown): void;
+  /** What is known of the vendors behind it, for `/readyz`; absent where there are none. */
+  vendors?(): readonly { stage: string; provider: string; ok: boolean | null; problem: string | null }[];
+  /** True while a stage has no provider that works: no session could be served. */
+  stageDown?(): boolean;
   /**
    * Before a planned stop: announces it to clients that asked, starts no more turns, resolves when those at work are
    * over or the signal aborts. Never rejects.

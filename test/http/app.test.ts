@@ -184,6 +184,20 @@ describe("HTTP", () => {
     expect((await ask(glass.port, "HEAD", "/readyz")).status).toBe(503);
   });
 
+  it("tells beside that what is known of the vendors", async () => {
+    const vendors = [
+      { stage: "ai", provider: "gemini", ok: false, problem: "the vendor refused the key (401)" },
+    ];
+    let reason: ErrorCode | null = null;
+    const glass = await build({ http: { vendors: () => vendors, notReadyBecause: () => reason } });
+    const good = await ask(glass.port, "GET", "/readyz");
+    expect([good.status, JSON.parse(good.text)]).toEqual([200, { ready: true, vendors }]);
+    reason = "provider_unavailable";
+    const down = await ask(glass.port, "GET", "/readyz");
+    expect(down.status).toBe(503);
+    expect(JSON.parse(down.text)).toMatchObject({ ready: false, code: "provider_unavailable", vendors });
+  });
+
   it("serves the page's files with their headers, and 304 to who has them", async () => {
     const glass = await build();
     const answer = await ask(glass.port, "GET", "/app.js?v=1");

@@ -1,21 +1,11 @@
-/**
- * The embedded recogniser: Whisper in a process of its own. It transcribes at pauses, so that the words are there
- * when the turn's end is declared, and cuts long utterances where they are quiet.
- */
+/** The embedded recogniser: Whisper in a process of its own. */
 import { connectEngine, type EngineClient } from "../../../workers/speech/client.ts";
 import { payloadOf } from "../../../workers/speech/frames.ts";
-import { judgeTranscript, mayBeSpeech, measureSound } from "../../../workers/speech/transcript.ts";
 import type { Clock } from "../../clock.ts";
-import { faultOf, type StreamCall, streamFromEngine } from "../local-engine.ts";
-import type {
-  AudioPiece,
-  CallContext,
-  ProviderFault,
-  SttEvent,
-  SttProvider,
-  SttRequest,
-} from "../provider.ts";
-import { UtteranceAudio } from "./utterance-audio.ts";
+import { faultOf, streamFromEngine } from "../local-engine.ts";
+import type { CallContext, ProviderFault, SttEvent, SttProvider, SttRequest } from "../provider.ts";
+import type { StreamCall } from "../vendor-stream.ts";
+import { type Recogniser, transcribeAtPauses } from "./pause-transcription.ts";
 
 export interface WhisperSttOptions {
   /** Socket of the recogniser's process. */
@@ -23,225 +13,30 @@ export interface WhisperSttOptions {
   clock: Clock;
 }
 
-const samplesOf = (ms: number) => ms * 16;
-
 /**
- * A pause is believed when that much came after the last voiced sample, which is all that the voice detector waits for:
- * fluent speech holds hardly any pause that is shorter than 120 ms, and words are as often wrong as with a longer tail.
+ * All that the voice detector waits for: fluent speech holds hardly any pause that is shorter than 120 ms, and words are
+ * as often wrong as with a longer tail.
  */
-const SETTLE_SAMPLES = samplesOf(64);
-/** Audio after the last voiced sample that goes along. */
-const TAIL_SAMPLES = samplesOf(150);
-/** Silence before and after the sound that goes along when the rest is trimmed. */
-const LEAD_SAMPLES = samplesOf(100);
-const MARGIN_SAMPLES = samplesOf(250);
-/** From that length on, what a pause transcribed stands; the end of a long turn must not wait for all of it. */
-const COMMIT_SAMPLES = samplesOf(8_000);
-/** A gap of that length is a good place to cut. */
-const CUT_GAP_MS = 300;
-/** Turns without pauses are looked through for a quiet place that often. */
-const LOOK_SAMPLES = samplesOf(1_000);
-/** Whisper's window is 30 s. */
-const MAX_RUN_SAMPLES = samplesOf(28_000);
-/** Where the cut is looked for then. */
-const CUT_SEARCH_SAMPLES = samplesOf(8_000);
+const settleMs = 64;
 
-/** Ends the work with a fault. */
-class Failure extends Error {
-  readonly fault: ProviderFault;
-  constructor(fault: ProviderFault) {
-    super(fault.message);
-    this.fault = fault;
-  }
-}
-
-/** One transcription on its way. */
-interface Run {
-  /** What it covers, up to a pause. */
-  voicedUntil: number;
-  untilSample: number;
-  abort: AbortController;
-  result: Promise<string | ProviderFault>;
-}
-
-/** One call: reads the audio, decides what to transcribe when. */
-class Transcription {
-  private readonly client: EngineClient;
-  private readonly context: CallContext;
-  private readonly call: StreamCall<SttEvent>;
-  private readonly audio: UtteranceAudio;
-  /** Transcripts of what was dropped from `audio`. */
-  private readonly texts: string[] = [];
-  private run: Run | null = null;
-  /** Set while speech pauses. */
-  private lastVoiced: number | null = null;
-  private sawPause = false;
-  private lookedUntil: number;
-  private readonly startSample: number;
-  private lastPartial = { text: "", untilSample: -1 };
-
-  constructor(client: EngineClient, request: SttRequest, context: CallContext, call: StreamCall<SttEvent>) {
-    this.client = client;
-    this.context = context;
-    this.call = call;
-    this.audio = new UtteranceAudio(request.audio.fromSample);
-    this.startSample = request.audio.fromSample;
-    this.lookedUntil = this.startSample;
-    call.signal.addEventListener("abort", () => this.dropRun(), { once: true });
-  }
-
-  async take(piece: AudioPiece): Promise<void> {
-    switch (piece.type) {
-      case "samples":
-        return this.takeSamples(piece.fromSample, piece.pcm);
-      case "pause":
-        this.sawPause = true;
-        this.lastVoiced = piece.lastVoicedSample;
-        return this.startAtPause();
-      case "resumed":
-        return this.resume(piece.atSample);
-      case "probe":
-        return this.listenInto(piece.atSample);
-      case "end":
-        return;
-    }
-  }
-
-  /** Audio may come in minutes at once, so it is taken in parts that fit a run. */
-  private async takeSamples(fromSample: number, pcm: Int16Array): Promise<void> {
-    for (let at = 0; at < pcm.length; at += LOOK_SAMPLES) {
-      this.audio.append(fromSample + at, pcm.subarray(at, at + LOOK_SAMPLES));
-      this.call.usage.audioMs = Math.round((this.audio.untilSample - this.startSample) / 16);
-      this.startAtPause();
-      await this.cutIfLong();
-    }
-  }
-
-  private startAtPause(): void {
-    const { lastVoiced } = this;
-    if (lastVoiced === null || this.audio.untilSample < lastVoiced + SETTLE_SAMPLES) return;
-    if (this.run?.voicedUntil === lastVoiced) return;
-    const run = this.start(lastVoiced);
-    void run.result.then((text) => {
-      if (this.run === run && typeof text === "string") this.emitPartial(text, lastVoiced);
-    });
-  }
-
-  /**
-   * Words are wanted although speech goes on: what is heard so far must do. A pause that follows soon does not take
-   * them back: the recogniser is at it, and words of the beginning may decide already.
-   */
-  private listenInto(atSample: number): void {
-    if (this.lastVoiced !== null) return;
-    const pcm = this.audio.between(this.audio.fromSample, Math.min(atSample, this.audio.untilSample));
-    const before = this.texts.length;
-    void this.transcribe(pcm, this.call.signal).then((text) => {
-      if (typeof text === "string" && this.texts.length === before) this.emitPartial(text, atSample);
-    });
-  }
-
-  private emitPartial(text: string, untilSample: number): void {
-    const whole = this.join(text);
-    const last = this.lastPartial;
-    if (untilSample <= last.untilSample || this.call.signal.aborted) return;
-    this.lastPartial = { text: whole, untilSample };
-    this.call.emit({ type: "partial", ...this.lastPartial });
-  }
-
-  private async resume(atSample: number): Promise<void> {
-    const { run, lastVoiced } = this;
-    this.lastVoiced = null;
-    if (!run) return;
-    const isLong = run.untilSample - this.audio.fromSample >= COMMIT_SAMPLES;
-    const isGap = lastVoiced !== null && atSample - lastVoiced >= samplesOf(CUT_GAP_MS);
-    if (isLong && isGap) {
-      const text = await run.result;
-      if (typeof text === "string") this.commit(text, Math.min(run.untilSample, atSample));
-    }
-    this.dropRun();
-  }
-
-  private async cutIfLong(): Promise<void> {
-    const { audio } = this;
-    const length = audio.untilSample - audio.fromSample;
-    if (length >= MAX_RUN_SAMPLES) {
-      const from = audio.untilSample - CUT_SEARCH_SAMPLES;
-      return this.cutAt(audio.lastQuiet(from, CUT_GAP_MS) ?? audio.quietest(from, audio.untilSample));
-    }
-    // With pauses, `resume` cuts; without (manual turns), the quiet places have to be found.
-    if (this.sawPause || length < COMMIT_SAMPLES || audio.untilSample - this.lookedUntil < LOOK_SAMPLES)
-      return;
-    this.lookedUntil = audio.untilSample;
-    const quiet = audio.lastQuiet(audio.fromSample + COMMIT_SAMPLES / 2, CUT_GAP_MS);
-    if (quiet !== null) await this.cutAt(quiet);
-  }
-
-  private async cutAt(sample: number): Promise<void> {
-    const text = await this.start(sample, sample).result;
-    if (typeof text !== "string") throw new Failure(text);
-    this.commit(text, sample);
-    this.dropRun();
-    this.emitPartial("", sample);
-  }
-
-  private commit(text: string, untilSample: number): void {
-    if (text !== "") this.texts.push(text);
-    this.audio.dropBefore(untilSample);
-  }
-
-  private join(last: string): string {
-    return [...this.texts, last].filter((text) => text !== "").join(" ");
-  }
-
-  private dropRun(): void {
-    this.run?.abort.abort();
-    this.run = null;
-  }
-
-  private start(voicedUntil: number, untilSample = voicedUntil + TAIL_SAMPLES): Run {
-    this.dropRun();
-    const until = Math.min(untilSample, this.audio.untilSample);
-    const abort = new AbortController();
-    const pcm = this.audio.between(this.audio.fromSample, until);
-    const result = this.transcribe(pcm, abort.signal);
-    const run = { voicedUntil, untilSample: until, abort, result };
-    this.run = run;
-    return run;
-  }
-
-  private async transcribe(whole: Int16Array, signal: AbortSignal): Promise<string | ProviderFault> {
-    const sound = measureSound(whole);
-    if (!mayBeSpeech(sound)) return "";
-    const from = Math.max(0, sound.fromSample - LEAD_SAMPLES);
-    const pcm = whole.slice(from, sound.untilSample + MARGIN_SAMPLES);
-    let text = "";
-    const { deadlineMs, tenant } = this.context;
-    const result = await this.client.call(
-      { op: "transcribe", args: {}, payload: payloadOf(pcm), tenant },
-      {
-        ...{ signal, deadlineMs },
-        onEvent: (event) => {
-          text = String(event.text ?? "");
+function recogniserOf(client: EngineClient, { deadlineMs, tenant }: CallContext): Recogniser {
+  return {
+    settleMs,
+    answersProbes: true,
+    async transcribe(pcm, signal) {
+      let text = "";
+      const result = await client.call(
+        { op: "transcribe", args: {}, payload: payloadOf(pcm), tenant },
+        {
+          ...{ signal, deadlineMs },
+          onEvent: (event) => {
+            text = String(event.text ?? "");
+          },
         },
-      },
-    );
-    if (result.outcome === "failed") return faultOf(result.code);
-    return judgeTranscript(text, sound);
-  }
-
-  /** Emits `final`: at once if the last pause's run covers everything voiced. */
-  async finish(atSample: number): Promise<void> {
-    const { run, lastVoiced } = this;
-    let text: string | ProviderFault | null = null;
-    if (run && lastVoiced !== null && run.voicedUntil === lastVoiced) text = await run.result;
-    // A run ahead of time may have met a full queue; now it is needed.
-    if (typeof text !== "string") {
-      const voicedUntil = lastVoiced ?? atSample;
-      text = await this.start(voicedUntil, Math.min(atSample, voicedUntil + TAIL_SAMPLES)).result;
-    }
-    if (typeof text !== "string") throw new Failure(text);
-    this.call.emit({ type: "final", text: this.join(text), untilSample: atSample });
-  }
+      );
+      return result.outcome === "failed" ? faultOf(result.code) : text;
+    },
+  };
 }
 
 async function transcribe(
@@ -258,26 +53,10 @@ async function transcribe(
       retryable: false,
     };
   }
-  const { audio } = request;
-  const transcription = new Transcription(client, request, context, call);
   call.usage.audioMs = 0;
-  let untilSample = audio.fromSample;
-  try {
-    for await (const piece of audio.read(audio.fromSample, call.signal)) {
-      if (call.signal.aborted) return null;
-      await transcription.take(piece);
-      if (piece.type === "samples") untilSample = piece.fromSample + piece.pcm.length;
-      if (piece.type === "end") {
-        untilSample = piece.atSample;
-        break;
-      }
-    }
-    if (!call.signal.aborted) await transcription.finish(untilSample);
-    return null;
-  } catch (error) {
-    if (error instanceof Failure) return error.fault;
-    throw error;
-  }
+  return transcribeAtPauses(recogniserOf(client, context), request, call, (samples) => {
+    call.usage.audioMs = Math.round(samples / 16);
+  });
 }
 
 /** The provider in front of the recogniser's process; connects at once. */
@@ -292,6 +71,7 @@ export function createWhisperStt(options: WhisperSttOptions): SttProvider & { re
       ),
     warm: () => client.ready(),
     close: () => client.close(),
+    waitMs: () => client.waitMs,
     get inFlight() {
       return client.inFlight;
     },

@@ -3,8 +3,9 @@ import { connectEngine, type EngineClient } from "../../../workers/speech/client
 import { type FliteVoice, fliteVoices, MAX_TEXT_CHARACTERS } from "../../../workers/speech/flite.ts";
 import { pcmOf } from "../../../workers/speech/frames.ts";
 import type { Clock } from "../../clock.ts";
-import { faultOf, type StreamCall, streamFromEngine } from "../local-engine.ts";
+import { faultOf, streamFromEngine } from "../local-engine.ts";
 import type { CallContext, ProviderFault, TtsEvent, TtsProvider, TtsRequest } from "../provider.ts";
+import type { StreamCall } from "../vendor-stream.ts";
 
 export interface FliteTtsOptions {
   /** Socket of the voices' process. */
@@ -88,6 +89,7 @@ export function createFliteTts({
       ),
     warm: () => client.ready(),
     close: () => client.close(),
+    waitMs: () => client.waitMs,
     get inFlight() {
       return client.inFlight;
     },

@@ -90,9 +90,10 @@ export function describeProviderContract<Request, Event extends { type: string }
         under.provider.stream(under.request, callContext(new AbortController().signal)),
       );
       expect(splitEnd(again).end.outcome).toBe("completed");
-      expect(splitEnd(again).before.map((event) => event.type)).toEqual(
-        splitEnd(once).before.map((event) => event.type),
-      );
+      // How many pieces there are of a kind is a matter of timing.
+      const kinds = (events: { type: string }[]) =>
+        events.map(({ type }) => type).filter((type, index, types) => type !== types[index - 1]);
+      expect(kinds(splitEnd(again).before)).toEqual(kinds(splitEnd(once).before));
     });
 
     it("ends at once as cancelled when the signal was aborted before", async () => {

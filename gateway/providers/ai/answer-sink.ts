@@ -1,0 +1,58 @@
+/** How a vendor's answer becomes our events: rubbish is refused, arguments are handed on whole and once. */
+import type { AiEvent, AiProvider } from "../provider.ts";
+import { malformedAnswer, VendorError } from "../vendor-fault.ts";
+import type { StreamCall } from "../vendor-stream.ts";
+
+/** What an AI provider yields before its end. */
+export type AiOutput = Exclude<
+  AiProvider["stream"] extends (...given: never[]) => AsyncIterable<infer Event> ? Event : never,
+  { type: "end" }
+>;
+
+/** Arguments of one call at most; models that loop write without end. */
+export const argumentCharsMax = 256 * 1024;
+
+/** @throws {VendorError} for text that holds what bytes that are no UTF-8 turn into */
+export function emitText(call: StreamCall<AiOutput>, delta: string | null | undefined): void {
+  if (delta === null || delta === undefined || delta === "") return;
+  if (delta.includes("\uFFFD")) throw new VendorError({ ...malformedAnswer });
+  call.emit({ type: "text", delta });
+}
+
+/** A function call on its way. */
+export interface PendingCall {
+  callId: string;
+  name: string;
+  arguments: string;
+}
+
+/** @throws {VendorError} when the arguments grow past all sense */
+export function appendArguments(pending: PendingCall, part: string): void {
+  pending.arguments += part;
+  if (pending.arguments.length > argumentCharsMax) throw new VendorError({ ...malformedAnswer });
+}
+
+/** Whether it has a name and its arguments are a JSON object ("" stands for none): the limit of tokens cuts anywhere. */
+export function isWhole({ callId, name, arguments: text }: PendingCall): boolean {
+  return name !== "" && callId !== "" && !text.includes("\uFFFD") && isObject(orNone(text));
+}
+
+/** @throws {VendorError} unless it is whole */
+export function emitCall(call: StreamCall<AiOutput>, pending: PendingCall): void {
+  if (!isWhole(pending)) throw new VendorError({ ...malformedAnswer });
+  const { callId, name } = pending;
+  call.emit({ type: "toolCall", callId, name, arguments: orNone(pending.arguments) } satisfies AiEvent);
+}
+
+function orNone(text: string): string {
+  return text.trim() === "" ? "{}" : text;
+}
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,114 @@
+/** Deepgram's live recogniser over its WebSocket API. */
+import { Agent } from "node:https";
+import type { ProviderFault, SttEvent, SttProvider, SttRequest } from "../provider.ts";
+import { faultFromError, vendorFault } from "../vendor-fault.ts";
+import type { EarVendorOptions } from "../vendor-options.ts";
+import { streamFromVendor } from "../vendor-stream.ts";
+import { DeepgramListening } from "./deepgram-listening.ts";
+import { DeepgramSocket, deepgramKeepAliveMs } from "./deepgram-socket.ts";
+import { phrasesOf } from "./prompt-phrases.ts";
+
+const defaultUrl = "https://api.deepgram.com";
+const defaultModel = "nova-3";
+/** Opening one at warming may take that long. */
+const warmMs = 5_000;
+
+/**
+ * A connection a call: it is opened when speech begins and is there before the first words are over. (One kept ready would
+ * save nothing that is waited for, and would outlive a vendor's failure.) TLS sessions are taken up again.
+ *
+ * `inFlight`: calls that are going on.
+ */
+export function createDeepgramStt(
+  options: EarVendorOptions & { keepAliveMs?: number },
+): SttProvider & { readonly inFlight: number } {
+  const { clock, apiKey, keepAliveMs = deepgramKeepAliveMs } = options;
+  const model = options.model === "" ? defaultModel : options.model;
+  const agent = new Agent({ keepAlive: false });
+  let inFlight = 0;
+
+  function connect({ language, prompt }: Pick<SttRequest, "language" | "prompt">): DeepgramSocket {
+    const url = urlOf(options.url ?? defaultUrl, {
+      ...{ model, language: language ?? options.language },
+      phrases: phrasesOf(prompt),
+    });
+    return new DeepgramSocket({
+      ...{ url, apiKey, clock, agent, keepAliveMs },
+      languageAsked: language !== undefined,
+    });
+  }
+
+  return {
+    name: "deepgram",
+    model,
+    stream: (request, context) =>
+      streamFromVendor<SttEvent>("deepgram", context, async (call) => {
+        inFlight += 1;
+        try {
+          return await new DeepgramListening(connect(request), request, call).run();
+        } finally {
+          inFlight -= 1;
+        }
+      }),
+    async warm() {
+      const abort = new AbortController();
+      const timer = clock.timer(clock.nowMs() + warmMs, () => abort.abort());
+      await check(() => connect({}), abort.signal);
+      timer.cancel();
+    },
+    check: (signal) => check(() => connect({}), signal),
+    async close() {
+      agent.destroy();
+    },
+    get inFlight() {
+      return inFlight;
+    },
+  };
+}
+
+/** Opens a connection and closes it: Deepgram looks at key, model and language before it says yes, and bills audio only. */
+async function check(connect: () => DeepgramSocket, signal: AbortSignal): Promise<ProviderFault | null> {
+  let socket: DeepgramSocket;
+  try {
+    socket = connect();
+  } catch (err) {
+    return faultFromError(err);
+  }
+  let onAbort = () => {};
+  try {
+    return await new Promise<ProviderFault | null>((resolve) => {
+      onAbort = () => resolve(vendorFault("the vendor did not answer in time", "provider_timeout"));
+      signal.addEventListener("abort", onAbort, { once: true });
+      if (signal.aborted) return onAbort();
+      if (socket.state === "open") return resolve(null);
+      socket.listener = { onMessage() {}, onClose: resolve, onSent: () => resolve(null) };
+    });
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    socket.cancel();
+  }
+}
+
+function urlOf(
+  base: string,
+  { model, language, phrases }: { model: string; language: string; phrases: readonly string[] },
+): string {
+  const url = new URL(base);
+  url.protocol = url.protocol === "http:" || url.protocol === "ws:" ? "ws:" : "wss:";
+  if (!/\/listen\/?$/.test(url.pathname))
+    url.pathname = `${url.pathname.replace(/\/(v1\/?)?$/, "")}/v1/listen`;
+  const query = url.searchParams;
+  query.set("model", model);
+  query.set("language", language);
+  query.set("encoding", "linear16");
+  query.set("sample_rate", "16000");
+  query.set("channels", "1");
+  query.set("interim_results", "true");
+  query.set("punctuate", "true");
+  // When a turn is over is ours to say.
+  query.set("endpointing", "false");
+  // Older models than nova-3 call it "keywords".
+  const name = /^nova-3|^flux/.test(model) ? "keyterm" : "keywords";
+  for (const phrase of phrases) query.append(name, phrase);
+  return url.href;
+}

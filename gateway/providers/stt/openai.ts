@@ -1,0 +1,131 @@
+/**
+ * Any server that transcribes files as OpenAI does (OpenAI itself, Groq, a Whisper server). It takes a file at a time, so
+ * what was said is sent at each pause: the words are there, or on their way, when the turn's end is declared.
+ */
+import OpenAI from "openai";
+import type { ProviderFault, SttEvent, SttProvider, SttRequest, Usage } from "../provider.ts";
+import { faultFromError, keyFault, malformedAnswer, vendorFault } from "../vendor-fault.ts";
+import { createVendorHttp, type ReadRefusal, type VendorHttp } from "../vendor-http.ts";
+import type { EarVendorOptions } from "../vendor-options.ts";
+import { streamFromVendor } from "../vendor-stream.ts";
+import { type Recogniser, transcribeAtPauses } from "./pause-transcription.ts";
+import { isBrokenText } from "./running-transcript.ts";
+import { wavOf } from "./wav.ts";
+
+const defaultUrl = "https://api.openai.com/v1";
+const defaultModel = "gpt-4o-mini-transcribe";
+/** Each pause that is believed costs a request with all that was said; shorter ones are mostly none. */
+const settleMs = 150;
+/** The least that OpenAI takes is 100 ms. */
+const leastSamples = 3_200;
+/** Whisper reads 224 tokens of a prompt. */
+const maxPromptChars = 800;
+/** A request's own limit, for one that nobody waits for any more; the chain's deadlines come first. */
+const requestMs = 60_000;
+
+/** `inFlight`: requests that are going on. */
+export function createOpenAiStt(options: EarVendorOptions): SttProvider & { readonly inFlight: number } {
+  const model = options.model === "" ? defaultModel : options.model;
+  const http = createVendorHttp(options.clock, readRefusal);
+  const client = createClient(options, http);
+  let inFlight = 0;
+
+  async function transcribe(
+    pcm: Int16Array,
+    { language, prompt }: Pick<SttRequest, "language" | "prompt">,
+    signal: AbortSignal,
+    onSend?: (samples: number) => void,
+  ): Promise<string | ProviderFault> {
+    inFlight += 1;
+    try {
+      const samples = pcm.length < leastSamples ? padded(pcm) : pcm;
+      onSend?.(samples.length);
+      const answer: unknown = await client.audio.transcriptions.create(
+        {
+          file: new File([wavOf(samples)], "speech.wav", { type: "audio/wav" }),
+          ...{ model, response_format: "json" },
+          language: primaryLanguage(language ?? options.language),
+          ...(prompt === undefined ? {} : { prompt: prompt.slice(0, maxPromptChars) }),
+        },
+        { signal },
+      );
+      const { text } = (answer ?? {}) as { text?: unknown };
+      if (typeof text !== "string" || isBrokenText(text)) return { ...malformedAnswer };
+      return text.trim();
+    } catch (err) {
+      return faultFromError(err, options.clock.epochMs());
+    } finally {
+      inFlight -= 1;
+    }
+  }
+
+  function recogniserOf(request: SttRequest, usage: Usage): Recogniser {
+    let sent = 0;
+    return {
+      settleMs,
+      // A guess on half a word would cost a request.
+      answersProbes: false,
+      transcribe: (pcm, signal) =>
+        transcribe(pcm, request, signal, (samples) => {
+          sent += samples;
+          usage.audioMs = Math.round(sent / 16);
+        }),
+    };
+  }
+
+  return {
+    name: "openai",
+    model,
+    stream: (request, context) =>
+      streamFromVendor<SttEvent>("openai", context, (call) => {
+        call.usage.audioMs = 0;
+        return transcribeAtPauses(recogniserOf(request, call.usage), request, call);
+      }),
+    warm: () => http.warm(options.url ?? defaultUrl),
+    /** Asks for the model, which costs nothing; servers that list none have a moment of silence to transcribe. */
+    async check(signal) {
+      try {
+        await client.models.retrieve(model, { signal });
+        return null;
+      } catch (err) {
+        if (signal.aborted) return vendorFault("the vendor did not answer in time", "provider_timeout");
+        const fault = faultFromError(err, options.clock.epochMs());
+        if (fault.blame !== "key" && fault.blame !== "request") return fault;
+      }
+      const heard = await transcribe(new Int16Array(leastSamples), {}, signal);
+      return typeof heard === "string" ? null : heard;
+    },
+    close: () => http.close(),
+    get inFlight() {
+      return inFlight;
+    },
+  };
+}
+
+/** An unknown model is 404 at OpenAI, 400 at others; both name it. */
+const readRefusal: ReadRefusal = (status, body) => {
+  const { code } = ((body as { error?: unknown } | null)?.error ?? {}) as { code?: unknown };
+  const isModel = code === "model_not_found" || code === "invalid_model";
+  return isModel ? keyFault(`the vendor does not know the model (${status})`) : null;
+};
+
+function createClient({ apiKey, url }: EarVendorOptions, http: VendorHttp): OpenAI {
+  return new OpenAI({
+    // A server that asks for no key gets something: the SDK insists. Nothing is left for it to ask the environment for.
+    ...{ apiKey: apiKey === "" ? "none" : apiKey, baseURL: url ?? defaultUrl, fetch: http.fetch },
+    ...{ adminAPIKey: null, organization: null, project: null, webhookSecret: null },
+    // Retrying is the chain's decision.
+    ...{ maxRetries: 0, timeout: requestMs, logLevel: "off" },
+  });
+}
+
+function padded(pcm: Int16Array): Int16Array {
+  const long = new Int16Array(leastSamples);
+  long.set(pcm);
+  return long;
+}
+
+/** "en" of "en-US": the API takes ISO 639-1. */
+function primaryLanguage(language: string): string {
+  return language.split("-")[0]!.toLowerCase();
+}

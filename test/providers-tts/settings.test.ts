@@ -1,0 +1,82 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { languageOfVoice } from "../../gateway/providers/tts/google.ts";
+import { openStage, say, type VoiceStage, voices } from "./voice-stage.ts";
+
+let stage: VoiceStage | null = null;
+afterEach(async () => {
+  await stage?.close();
+  stage = null;
+});
+
+describe.each(Object.entries(voices))("the settings of %s", (name, voice) => {
+  const check = async () => stage!.provider.check!(AbortSignal.timeout(5000));
+
+  it("are right when they are", async () => {
+    stage = await openStage(voice);
+    expect(await check()).toBeNull();
+  });
+
+  it("with a voice that the vendor has not are named", async () => {
+    // OpenAI has no list of voices: its first call tells.
+    stage = await openStage(voice, {
+      voice: name.startsWith("google") ? "en-US-Chirp3-HD-Nobody" : "Nobody",
+    });
+    if (name !== "openai") {
+      const fault = await check();
+      expect(fault).toMatchObject({ code: "provider_rejected", blame: "key", retryable: false });
+      expect(fault?.message).toMatch(/no voice .*Nobody/);
+    }
+    expect((await say(stage)).end.error).toMatchObject({ code: "provider_rejected", blame: "key" });
+  });
+
+  it.skipIf(voice.foreignVoice === "")("with a voice of another language are named", async () => {
+    stage = await openStage(voice, { voice: voice.foreignVoice });
+    expect(await check()).toMatchObject({
+      blame: "key",
+      message: expect.stringContaining("does not speak en-US"),
+    });
+  });
+
+  it.skipIf(name.startsWith("google"))("without a key are refused, by check and call", async () => {
+    stage = await openStage(voice, { apiKey: "" });
+    // OpenAI's SDK sends some key in any case.
+    if (name === "openai") return expect(await check()).toBeNull();
+    expect(await check()).toMatchObject({ blame: "key" });
+    expect((await say(stage)).end.error).toMatchObject({ code: "provider_rejected", blame: "key" });
+  });
+
+  it.skipIf(name.startsWith("google"))("with an unknown model are refused", async () => {
+    stage = await openStage(voice, { model: "sonata-99" });
+    if (name !== "cartesia") expect(await check()).toMatchObject({ blame: "key" });
+    expect((await say(stage)).end.error).toMatchObject({ code: "provider_rejected", blame: "key" });
+  });
+
+  it("let a session's own voice speak if the vendor has it, else the configured one", async () => {
+    const own = { openai: "verse", elevenlabs: "George", cartesia: "british reading lady" }[name];
+    stage = await openStage(voice);
+    await stage.provider.warm?.();
+    for (const asked of [own ?? "en-US-Chirp3-HD-Puck", "somebody's own voice", "x".repeat(128)])
+      expect((await say(stage, { voice: asked })).end.outcome).toBe("completed");
+  });
+
+  it.each([0.25, 0.65, 1.2, 1.5])("take any speed that a session may want (%f)", async (speedRatio) => {
+    stage = await openStage(voice);
+    expect((await say(stage, { speedRatio })).end.outcome).toBe("completed");
+  });
+
+  it("refuse a text that is too long before the vendor has to", async () => {
+    stage = await openStage(voice);
+    const { end } = await say(stage, { text: "word ".repeat(1100) });
+    expect(end.error).toMatchObject({ code: "provider_rejected", blame: "request" });
+    expect(stage.world.calls()).toEqual([]);
+  });
+});
+
+describe("a voice of Google's", () => {
+  it.each([
+    ["en-US-Chirp3-HD-Aoede", "en-US"],
+    ["cmn-CN-Standard-A", "cmn-CN"],
+    ["es-419-Neural2-A", "es-419"],
+    ["Aoede", ""],
+  ])("%s speaks %s", (voice, language) => expect(languageOfVoice(voice)).toBe(language));
+});
