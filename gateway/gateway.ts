@@ -151,6 +151,7 @@ async function openDoorway(
   const notReadyBecause = (address: string): ErrorCode | null => {
     if (state.draining) return "draining";
     if (!audioHealthy()) return "audio_front_end_down";
+    if (endpoint.stageDown?.() === true) return "provider_unavailable";
     if (endpoint.activeSessions >= config.maxSessions) return "too_many_sessions";
     return transport.hasPlaceFor(address) ? null : "too_many_connections";
   };
@@ -159,6 +160,7 @@ async function openDoorway(
     maxBodyBytes: config.maxBodyBytes,
     trustedProxies: config.trustProxy,
     notReadyBecause,
+    vendors: () => endpoint.vendors?.() ?? [],
     collectMetrics: options.collectMetrics,
     checkSession: (session) => endpoint.checkSession?.(session),
     countRequest: metrics.countHttpRequest,

@@ -4,13 +4,10 @@ import { createRealtimeEndpoint } from "./adapters/openai-realtime/endpoint.ts";
 import { serverVadDefaults } from "./adapters/openai-realtime/session-mapping.ts";
 import type { Config } from "./config.ts";
 import type { EndpointParts } from "./gateway.ts";
-import { makeProviders } from "./providers/catalog.ts";
-import type { Attempt } from "./providers/provider.ts";
-import { readScript } from "./providers/script.ts";
-import { aiPolicy } from "./resilience/ai-policy.ts";
-import { createChain } from "./resilience/chain.ts";
-import { sttPolicy } from "./resilience/stt-policy.ts";
-import { ttsPolicy } from "./resilience/tts-policy.ts";
+import type { Chains } from "./realtime-chains.ts";
+import { buildChains } from "./realtime-chains.ts";
+import { checkChains } from "./realtime-checks.ts";
+import { floorName } from "./resilience/guard.ts";
 import type { SessionConfig } from "./session/domain.ts";
 import { defaultPlaybackLimits } from "./session/playback.ts";
 import { PlaybackTicker } from "./session/playback-ticker.ts";
@@ -21,6 +18,7 @@ import { createKnowledge } from "./state/knowledge/knowledge.ts";
 import { readProjectDocuments } from "./state/knowledge/project-documents.ts";
 import { buildQuery } from "./state/knowledge/query.ts";
 import type { RealtimeEndpoint } from "./transport/contract.ts";
+import { createCrowd } from "./turn/crowd.ts";
 import { createPreparedSentences } from "./turn/prepared.ts";
 import { createReplyRunner } from "./turn/reply-runner.ts";
 import { createTranscriber } from "./turn/transcription.ts";
@@ -50,7 +48,11 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
     ...{ ai: chains.ai, tts: chains.tts, prepared, clock, buildQuery },
     retrieve: (query, options) => knowledge.retrieve(query, options),
     retrieval: "always",
+    ...spareOf(chains),
   });
+  const { stt, tts } = chains.links;
+  const crowd = createCrowd([...stt, ...tts], prepared);
+  const checks = checkChains(parts, chains);
   const playbackFault = (err: unknown) => log.error({ err }, "the playback of a session failed");
   const endpoint = createRealtimeEndpoint({
     ...{ bus, clock, sessionConfig: sessionConfig(config) },
@@ -76,6 +78,7 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
       turnEnds: semanticTurnEnd,
       listening: { vadInput: config.vadInput, sttInput: config.sttInput },
       maxBufferMs: config.maxTurnMs * 5,
+      hold: { ...crowd, afterMs: config.holdMs },
       observer: observeSessions(parts),
     },
     observe: {
@@ -92,30 +95,27 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
   return {
     ...{ open: endpoint.open, drain: endpoint.drain },
     checkSession: (session) => endpoint.checkSession?.(session),
+    vendors: () => checks.list(),
+    stageDown: () => checks.stageDown() !== null,
     get activeSessions() {
       return endpoint.activeSessions;
     },
     close: async () => {
       closing.abort();
+      checks.close();
       await endpoint.close();
       await knowledge.close();
-      await Promise.all([chains.stt.close?.(), chains.ai.close?.(), chains.tts.close?.(), embedder?.close()]);
+      await Promise.all([chains.close(), embedder?.close()]);
     },
   };
 }
 
-async function buildChains({ config, clock, metrics, speechSockets }: EndpointParts) {
-  const script = readScript(config.script);
-  const links = await makeProviders(config, { clock, script, speechSockets });
-  const onAttempt = ({ stage, provider, outcome }: Attempt) => metrics.countAttempt(stage, provider, outcome);
-  return {
-    stt: createChain(links.stt, sttPolicy, { onAttempt }),
-    ai: createChain(links.ai, aiPolicy, { onAttempt }),
-    tts: createChain(links.tts, ttsPolicy, { onAttempt }),
-  };
+/** The embedded answerer is a spare where somebody stands before it. */
+function spareOf({ links }: Chains): { spareAi?: string } {
+  return links.ai.findIndex(({ name }) => name === floorName) > 0 ? { spareAi: floorName } : {};
 }
 
-async function warm(chains: Awaited<ReturnType<typeof buildChains>>): Promise<void> {
+async function warm(chains: Chains): Promise<void> {
   await Promise.all([chains.stt.warm?.(), chains.ai.warm?.(), chains.tts.warm?.()]);
 }
 

@@ -9,10 +9,10 @@ import { createOverlapCutter } from "./overlap.ts";
 export type AiChainEvent = AiEvent | { type: "incomplete"; reason: "max_output_tokens" };
 
 export const aiDeadlines: ChainDeadlines = {
-  connectMs: 3000,
-  usefulMs: 4000,
-  stallMs: 4000,
-  lastLinkRatio: 2,
+  connectMs: 1500,
+  usefulMs: 2000,
+  stallMs: 1500,
+  lastLinkRatio: 4,
 };
 
 /** A run of characters without a gap is handed on in parts of this length at most (an address, a script without spaces). */
@@ -23,6 +23,17 @@ const emptyAnswer: ProviderFault = {
   message: "The answer was empty.",
   retryable: true,
 };
+
+/** What a text holds that was cut inside a character, or was none. */
+const notText: ProviderFault = {
+  code: "provider_unavailable",
+  message: "The answer held what is no text.",
+  retryable: true,
+};
+
+/** The sign that stands for bytes that mean nothing, and what no text holds. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant
+const rubbish = /[\ufffd\u0000-\u0008]/;
 
 /**
  * The AI stage's policy. A word is handed on when it is whole, so that a link that dies inside it leaves nothing
@@ -42,7 +53,8 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
   let overlap: OverlapCutter = createOverlapCutter("");
   let useful = false;
   let anyEvent = false;
-  let calledTool = false;
+  /** Calls that were handed on, by their ids: a vendor that repeats one must not run it twice. */
+  const called = new Set<string>();
 
   function hand(text: string, out: AiChainEvent[], all: boolean): void {
     const whole = held + text;
@@ -72,28 +84,33 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
     take(event, out) {
       anyEvent = true;
       if (event.type === "text") {
-        hand(overlap.push(event.delta), out, false);
-        return null;
+        const broken = event.delta.search(rubbish);
+        hand(overlap.push(broken < 0 ? event.delta : event.delta.slice(0, broken)), out, false);
+        return broken < 0 ? null : notText;
       }
+      if (event.type === "toolCall" && called.has(event.callId)) return null;
       hand(overlap.flush(), out, true);
       useful = true;
-      if (event.type === "toolCall") calledTool = true;
+      if (event.type === "toolCall") called.add(event.callId);
       out.push(event);
       return null;
     },
     complete(out) {
       hand(overlap.flush(), out, true);
-      // After words that were said before, nothing more to say is an answer; out of nothing it is a fault.
-      return useful || said.trim() !== "" || calledTool ? null : emptyAnswer;
+      // After a whole sentence that was said before, nothing more to say is an answer; in mid-sentence, or out of
+      // nothing, it is a fault.
+      return useful || sentenceEnd.test(said) || called.size > 0 ? null : emptyAnswer;
     },
     fail() {
       held = "";
-      return calledTool ? "done" : "next";
+      return called.size > 0 ? "done" : "next";
     },
     dueAtMs: (startedAtMs, waitingSinceMs, deadlines) =>
       streamDueAtMs(useful, anyEvent, startedAtMs, waitingSinceMs, deadlines),
   };
 }
+
+const sentenceEnd = /[.!?…。！？]["'”’»)\]]*\s*$/u;
 
 /** Where the last whole word of `text` ends: after its last space, or its last character of a script without spaces. */
 function wordsEnd(text: string): number {

@@ -1,6 +1,6 @@
 /** How one call goes on from link to link of a chain: what the next one is asked, what of its output is handed on. */
 import type { Clock } from "../clock.ts";
-import type { ProviderFault } from "../providers/provider.ts";
+import type { CallContext, ProviderFault } from "../providers/provider.ts";
 
 /** How long a chain waits for a link, in ms. The last link gets `lastLinkRatio` times as long: nobody comes after it. */
 export interface ChainDeadlines {
@@ -14,26 +14,39 @@ export interface ChainDeadlines {
 }
 
 export interface Continuation<Request, Event> {
-  /** What to ask the next link; null when nothing is left to ask. Called once a link. */
-  nextRequest(): Request | null;
+  /** What to ask the next link (`link`: its name); null when nothing is left to ask. Called once a link. */
+  nextRequest(link?: string): Request | null;
   /** Takes an event of the link and appends to `out` what is handed on for it. A fault gives the link up. */
   take(event: Event, out: Event[]): ProviderFault | null;
   /** The link says that it completed: appends what was held back. A fault if its work is of no use. */
   complete(out: Event[]): ProviderFault | null;
-  /** The link failed: what is held of it is dropped. "done": nothing is missing; "next": another may go on. */
-  fail(): "next" | "done";
+  /**
+   * The link failed. "done": nothing is missing; "next": another may go on. Appends to `out` what is still handed on of
+   * it (the end of a sound). It may take a moment to find out where the link was.
+   */
+  fail(out: Event[]): "next" | "done" | Promise<"next" | "done">;
   /** The moment at which the link is given up, if nothing comes before it. */
   dueAtMs(startedAtMs: number, waitingSinceMs: number, deadlines: ChainDeadlines): number;
   /** True from the first useful output of the link that is at work. */
   readonly useful: boolean;
+  /** From when the time to the first useful output is counted; absent: from the link's start; null: not yet. */
+  readonly usefulFromMs?: number | null;
 }
 
 /** How a stage's calls continue. */
 export interface ChainPolicy<Request, Event> {
   stage: "stt" | "ai" | "tts";
   deadlines: ChainDeadlines;
-  /** @param dueChanged - to be called when `dueAtMs` changes while no event comes */
-  begin(request: Request, clock: Clock, dueChanged: () => void): Continuation<Request, Event>;
+  /**
+   * @param dueChanged - to be called when `dueAtMs` changes while no event comes
+   * @param context - the call's: what is unplayed, whose conversation it is
+   */
+  begin(
+    request: Request,
+    clock: Clock,
+    dueChanged: () => void,
+    context?: CallContext,
+  ): Continuation<Request, Event>;
 }
 
 /** The due moment of a link whose output is a plain stream: connect, first useful output, stall. */

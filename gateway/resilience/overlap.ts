@@ -59,8 +59,10 @@ export function createOverlapCutter(said: string): OverlapCutter {
     state = "joining";
     return join(rest);
   }
-  function join(text: string): string {
-    if (state !== "joining") return text;
+  function join(given: string): string {
+    if (state !== "joining") return given;
+    // Who goes on with a sentence likes to begin with dots; they were never in it.
+    const text = given.replace(/^\s*(?:\u2026|\.{2,})\s*/u, " ");
     const trimmed = text.trimStart();
     if (trimmed === "") return "";
     state = "passing";

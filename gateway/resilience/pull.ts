@@ -58,6 +58,10 @@ export function openPull<E>(source: AsyncIterable<E>, clock: Clock, signal: Abor
     if (pulled.kind === "closed") ended = true;
     if (!finish(pulled)) late = pulled;
   }
+  // Made once: a stream has hundreds of events.
+  const onResult = (result: IteratorResult<E>) =>
+    arrive(result.done ? { kind: "closed" } : { kind: "event", event: result.value });
+  const onThrow = () => arrive({ kind: "closed" });
   const onAbort = () => finish({ kind: "aborted" });
   signal.addEventListener("abort", onAbort, { once: true });
 
@@ -74,10 +78,7 @@ export function openPull<E>(source: AsyncIterable<E>, clock: Clock, signal: Abor
         arm();
         if (inFlight) return;
         inFlight = true;
-        iterator.next().then(
-          (result) => arrive(result.done ? { kind: "closed" } : { kind: "event", event: result.value }),
-          () => arrive({ kind: "closed" }),
-        );
+        iterator.next().then(onResult, onThrow);
       });
     },
     setDue(due) {

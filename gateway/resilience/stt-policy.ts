@@ -5,10 +5,10 @@ import type { ChainDeadlines, ChainPolicy, Continuation } from "./continuation.t
 
 /** `connectMs`: until the link begins to read; `stallMs`: until it reads on; `usefulMs`: from the utterance's end to the transcript. */
 export const sttDeadlines: ChainDeadlines = {
-  connectMs: 3000,
-  usefulMs: 6000,
-  stallMs: 8000,
-  lastLinkRatio: 2,
+  connectMs: 1500,
+  usefulMs: 1500,
+  stallMs: 4000,
+  lastLinkRatio: 8,
 };
 
 const noTranscript: ProviderFault = {
@@ -37,14 +37,24 @@ function createSttContinuation(
 ): Continuation<SttRequest, SttEvent> {
   let reading: Reading = { state: "unread", sinceMs: 0 };
   let hasFinal = false;
+  /** What was said last of when the link is due, and by which deadlines. */
+  let told: { dueAtMs: number; startedAtMs: number; deadlines: ChainDeadlines } | null = null;
+
+  /** A frame moves the due moment on; only one that comes earlier has to be told at once. */
+  function moved(): void {
+    if (told !== null && dueOf(reading, told.startedAtMs, told.deadlines) < told.dueAtMs) dueChanged();
+  }
 
   return {
     get useful() {
       return hasFinal;
     },
+    get usefulFromMs() {
+      return reading.state === "ended" ? reading.sinceMs : null;
+    },
     nextRequest() {
       reading = { state: "unread", sinceMs: clock.nowMs() };
-      return { ...request, audio: watchReading(request.audio, reading, clock, dueChanged) };
+      return { ...request, audio: watchReading(request.audio, reading, clock, moved) };
     },
     take(event, out) {
       if (event.type === "final") hasFinal = true;
@@ -55,36 +65,43 @@ function createSttContinuation(
     // A link that delivered the transcript of the whole has done its work, however it ends.
     fail: () => (hasFinal && reading.state === "ended" ? "done" : "next"),
     dueAtMs(startedAtMs, _waitingSinceMs, deadlines) {
-      switch (reading.state) {
-        case "unread":
-          return startedAtMs + deadlines.connectMs;
-        case "waiting":
-          return Number.POSITIVE_INFINITY;
-        case "working":
-          return reading.sinceMs + deadlines.stallMs;
-        case "ended":
-          return reading.sinceMs + deadlines.usefulMs;
-      }
+      const dueAtMs = dueOf(reading, startedAtMs, deadlines);
+      told = { dueAtMs, startedAtMs, deadlines };
+      return dueAtMs;
     },
   };
 }
 
+function dueOf(reading: Reading, startedAtMs: number, deadlines: ChainDeadlines): number {
+  switch (reading.state) {
+    case "unread":
+      return startedAtMs + deadlines.connectMs;
+    case "waiting":
+      return Number.POSITIVE_INFINITY;
+    case "working":
+      return reading.sinceMs + deadlines.stallMs;
+    case "ended":
+      return reading.sinceMs + deadlines.usefulMs;
+  }
+}
+
 /** The same range; `reading` follows whoever reads it. */
-function watchReading(range: AudioRange, reading: Reading, clock: Clock, dueChanged: () => void): AudioRange {
+function watchReading(range: AudioRange, reading: Reading, clock: Clock, moved: () => void): AudioRange {
   function move(state: Reading["state"]): void {
     if (reading.state === "ended") return;
     reading.state = state;
     reading.sinceMs = clock.nowMs();
-    dueChanged();
+    moved();
+  }
+  function passOn(result: IteratorResult<AudioPiece>): IteratorResult<AudioPiece> {
+    move(result.done || result.value.type === "end" ? "ended" : "working");
+    return result;
   }
   function watch(source: AsyncIterator<AudioPiece>): AsyncIterator<AudioPiece> {
     return {
       next() {
         move("waiting");
-        return source.next().then((result) => {
-          move(result.done || result.value.type === "end" ? "ended" : "working");
-          return result;
-        });
+        return source.next().then(passOn);
       },
       return: (value) => source.return?.(value) ?? Promise.resolve({ done: true, value: undefined }),
     };

@@ -1,181 +1,157 @@
-/** How speech goes on in the next voice: after the last whole word that was handed on. */
-import type { ProviderFault, TtsEvent, TtsRequest } from "../providers/provider.ts";
+/** How speech goes on in the next voice: after the last word that was handed on. */
+import type { CallContext, ProviderFault, TtsEvent, TtsRequest } from "../providers/provider.ts";
 import type { ChainDeadlines, ChainPolicy, Continuation } from "./continuation.ts";
 import { streamDueAtMs } from "./continuation.ts";
+import { fadeMs, fadeOut, speechLevel } from "./tts-audio.ts";
+import { TtsLink } from "./tts-link.ts";
+import type { Place, ReferenceReader } from "./tts-place.ts";
+import { placeByMarks, placeBySound } from "./tts-place.ts";
+import type { SpokenToken } from "./tts-text.ts";
+import { spokenTokens } from "./tts-text.ts";
+import { voiceNotes } from "./voice-notes.ts";
+
+export { audibleLevel, isAudible } from "./tts-audio.ts";
+export { leadingSilenceMaxMs } from "./tts-link.ts";
 
 export const ttsDeadlines: ChainDeadlines = {
-  connectMs: 2500,
-  usefulMs: 3000,
-  stallMs: 3000,
-  lastLinkRatio: 3,
+  connectMs: 1000,
+  usefulMs: 1200,
+  stallMs: 1000,
+  lastLinkRatio: 8,
 };
 
-/** A sample beyond this (int16, about -50 dB) is sound; below it a stream is as good as silent. */
-export const audibleLevel = 100;
-
-/** More silence than this before the first sound, and the link counts as mute. */
-export const leadingSilenceMaxMs = 2000;
-
-/** Pace of speech that is assumed of a voice without word marks, at speed 1. */
-const charsPerSecond = 14;
-
-const mute: ProviderFault = {
-  code: "provider_unavailable",
-  message: "The audio held no sound.",
-  retryable: true,
-};
-
-/** True if any sample is loud enough to be heard. */
-export function isAudible(pcm: Int16Array): boolean {
-  for (let index = 0; index < pcm.length; index += 1) {
-    const sample = pcm[index]!;
-    if (sample > audibleLevel || sample < -audibleLevel) return true;
-  }
-  return false;
+export interface TtsPolicyOptions {
+  /** Audio much too long or too short for its text is a failure. Off for voices that don't speak (tones in tests). */
+  plausible?: boolean;
+  /** Reads the same text with known word times, to find out where a voice without them was; absent: estimated. */
+  reference?: ReferenceReader;
 }
+
+/** Levels are compared over at least so much speech. */
+const comparedMs = 100;
+/** No voice is made louder or softer by more than that factor (6 dB). */
+const gainMax = 2;
 
 /**
- * The TTS stage's policy. With word marks a word is handed on when it is whole (but for the first one, which
- * starts the sound at once); without them the place to go on is estimated from the time spoken.
+ * The TTS stage's policy. With word marks a word is handed on when it is whole; without them a little of the end is held
+ * back, so that a voice that dies can be cut between two words. What is no speech is a failure of its link.
  */
-export const ttsPolicy: ChainPolicy<TtsRequest, TtsEvent> = {
-  stage: "tts",
-  deadlines: ttsDeadlines,
-  begin: (request) => createTtsContinuation(request),
-};
-
-interface Mark {
-  text: string;
-  /** Counted from the start of the link's own audio. */
-  fromSample: number;
+export function createTtsPolicy(options: TtsPolicyOptions = {}): ChainPolicy<TtsRequest, TtsEvent> {
+  return {
+    stage: "tts",
+    deadlines: ttsDeadlines,
+    begin: (request, _clock, _dueChanged, context) => new TtsContinuation(request, options, context),
+  };
 }
 
-function createTtsContinuation(request: TtsRequest): Continuation<TtsRequest, TtsEvent> {
-  const tokens = tokenStarts(request.text);
+/** For voices of any kind; estimates where a voice without word times was. */
+export const ttsPolicy = createTtsPolicy();
+
+class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
+  readonly #request: TtsRequest;
+  readonly #options: TtsPolicyOptions;
+  readonly #context: CallContext | undefined;
+  readonly #tokens: SpokenToken[];
   /** First word that is still to be spoken. */
-  let nextToken = 0;
+  #nextToken = 0;
   /** Samples handed on by the links before. */
-  let offset = 0;
-  let link = openLink();
+  #offset = 0;
+  /** How loud the voice before spoke, as it was handed on; null when none has. */
+  #levelBefore: number | null = null;
+  #link: TtsLink;
 
-  function handMarks(untilSample: number, out: TtsEvent[]): void {
-    while (link.marks.length > 0 && link.marks[0]!.fromSample < untilSample) {
-      const mark = link.marks.shift()!;
-      link.tokens.push(findToken(request.text, tokens, mark.text, (link.tokens.at(-1) ?? nextToken - 1) + 1));
-      out.push({ type: "word", text: mark.text, fromSample: offset + mark.fromSample });
-    }
-  }
-  function hand(untilSample: number, out: TtsEvent[]): void {
-    if (untilSample <= link.handed) return;
-    handMarks(untilSample, out);
-    while (link.handed < untilSample) {
-      const chunk = link.pending.shift()!;
-      const room = untilSample - link.handed;
-      const whole = chunk.length <= room;
-      out.push({ type: "audio", pcm: whole ? chunk : chunk.subarray(0, room) });
-      if (!whole) link.pending.unshift(chunk.subarray(room));
-      link.handed += whole ? chunk.length : room;
-    }
-  }
-  function handableUntil(): number {
-    if (!link.marked) return link.received;
-    // The word that is being received begins at the last mark that the audio has reached.
-    const begun = link.starts.findLast((start) => start <= link.received);
-    return begun === undefined || begun === link.starts[0] ? link.received : begun;
-  }
-  function spokenTokens(): number {
-    if (!link.marked) {
-      const seconds = link.handed / request.sampleRateHz;
-      const charsSpoken = seconds * charsPerSecond * request.speedRatio + (tokens[nextToken] ?? 0);
-      const spoken = tokens.findLastIndex((start) => start <= charsSpoken);
-      return Math.min(spoken, tokens.length - 1);
-    }
-    const cutFirstWord =
-      link.tokens.length === 1 &&
-      !link.starts.some((start) => start > 0 && start <= link.handed && start !== link.starts[0]);
-    if (cutFirstWord || link.tokens.length === 0) return nextToken;
-    return link.tokens.at(-1)! + 1;
+  constructor(request: TtsRequest, options: TtsPolicyOptions, context: CallContext | undefined) {
+    this.#request = request;
+    this.#options = options;
+    this.#context = context;
+    this.#tokens = spokenTokens(request.text);
+    this.#link = this.#open("");
   }
 
-  return {
-    get useful() {
-      return link.audible;
-    },
-    nextRequest() {
-      link = openLink();
-      if (nextToken === 0) return request;
-      if (nextToken >= tokens.length) return null;
-      return { ...request, text: request.text.slice(tokens[nextToken]) };
-    },
-    take(event, out) {
-      link.anyEvent = true;
-      if (event.type === "word") {
-        link.marked = true;
-        link.marks.push({ text: event.text, fromSample: event.fromSample });
-        link.starts.push(event.fromSample);
-        if (link.audible) hand(handableUntil(), out);
-        return null;
+  get useful(): boolean {
+    return this.#link.audible;
+  }
+
+  nextRequest(name = ""): TtsRequest | null {
+    this.#link = this.#open(name);
+    if (this.#nextToken === 0) return this.#request;
+    const next = this.#tokens[this.#nextToken];
+    return next === undefined ? null : { ...this.#request, text: this.#request.text.slice(next.at) };
+  }
+
+  take(event: TtsEvent, out: TtsEvent[]): ProviderFault | null {
+    const link = this.#link;
+    const heard = link.audible;
+    const fault = link.take(event);
+    if (!heard && link.audible) this.#matchLevel();
+    link.hand(link.handableUntil(), this.#offset, out);
+    return fault;
+  }
+
+  complete(out: TtsEvent[]): ProviderFault | null {
+    const link = this.#link;
+    const fault = link.faultAtEnd();
+    if (fault !== null) return fault;
+    link.hand(link.received, this.#offset, out);
+    link.handMarks(Number.POSITIVE_INFINITY, this.#offset, out);
+    link.learn();
+    return null;
+  }
+
+  fail(out: TtsEvent[]): "next" | "done" | Promise<"next" | "done"> {
+    const link = this.#link;
+    if (!link.audible) return "next";
+    if (link.allSaid) {
+      link.hand(link.received, this.#offset, out);
+      return "done";
+    }
+    if (link.marked) return this.#leave(placeByMarks(link), out);
+    const { reference } = this.#options;
+    return placeBySound(link, this.#request, reference, this.#context).then((place) =>
+      this.#leave(place, out),
+    );
+  }
+
+  dueAtMs(startedAtMs: number, waitingSinceMs: number, deadlines: ChainDeadlines): number {
+    const { audible, anyEvent } = this.#link;
+    return streamDueAtMs(audible, anyEvent, startedAtMs, waitingSinceMs, deadlines);
+  }
+
+  #open(name: string): TtsLink {
+    const { plausible = false } = this.#options;
+    const notes = voiceNotes(this.#context?.conversation, name);
+    const unplayedMs = this.#context?.unplayedMs?.() ?? 0;
+    return new TtsLink({
+      request: this.#request,
+      tokens: this.#tokens.slice(this.#nextToken),
+      ...{ plausible, notes, unplayedMs, joins: this.#offset > 0 },
+    });
+  }
+
+  /** The next voice is to be about as loud as the one before. */
+  #matchLevel(): void {
+    const { notes } = this.#link;
+    if (this.#levelBefore !== null && notes.gain === null) {
+      const { rms, activeMs } = speechLevel(this.#link.pending, this.#request.sampleRateHz);
+      if (activeMs >= comparedMs && rms > 0) {
+        notes.gain = Math.min(gainMax, Math.max(1 / gainMax, this.#levelBefore / rms));
       }
-      if (event.pcm.length === 0) return null;
-      link.pending.push(event.pcm);
-      link.received += event.pcm.length;
-      if (!link.audible) link.audible = isAudible(event.pcm);
-      if (link.audible) hand(handableUntil(), out);
-      else if (link.received > (leadingSilenceMaxMs / 1000) * request.sampleRateHz) return mute;
-      return null;
-    },
-    complete(out) {
-      if (!link.audible) return mute;
-      hand(link.received, out);
-      handMarks(Number.POSITIVE_INFINITY, out);
-      return null;
-    },
-    fail() {
-      if (!link.audible) return "next";
-      nextToken = Math.max(nextToken, spokenTokens());
-      offset += link.handed;
-      return nextToken >= tokens.length ? "done" : "next";
-    },
-    dueAtMs: (startedAtMs, waitingSinceMs, deadlines) =>
-      streamDueAtMs(link.audible, link.anyEvent, startedAtMs, waitingSinceMs, deadlines),
-  };
-}
-
-/** What is known of the link at work. */
-function openLink() {
-  return {
-    audible: false,
-    anyEvent: false,
-    marked: false,
-    received: 0,
-    handed: 0,
-    /** Audio held back, from `handed` on. */
-    pending: [] as Int16Array[],
-    /** Marks held back. */
-    marks: [] as Mark[],
-    /** Where every word of the link begins. */
-    starts: [] as number[],
-    /** Which words of the text the marks handed on were. */
-    tokens: [] as number[],
-  };
-}
-
-/** Where the words of `text` (runs without spaces that hold a letter or digit) begin. */
-function tokenStarts(text: string): number[] {
-  const starts: number[] = [];
-  for (const found of text.matchAll(/\S+/g)) if (/[\p{L}\p{N}]/u.test(found[0])) starts.push(found.index);
-  return starts;
-}
-
-/** The word of the text that a mark means: the next one, or one of the three after it if that is spelt alike. */
-function findToken(text: string, starts: number[], word: string, from: number): number {
-  const wanted = letters(word);
-  for (let token = from; token < Math.min(from + 4, starts.length); token += 1) {
-    if (letters(text.slice(starts[token], starts[token + 1])) === wanted) return token;
+    }
+    this.#link.gain = notes.gain ?? 1;
   }
-  return Math.min(from, starts.length - 1);
-}
 
-function letters(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  /** The end of what a dead voice says: up to the cut, fading. */
+  #leave({ cut, next }: Place, out: TtsEvent[]): "next" | "done" {
+    const link = this.#link;
+    const fadeSamples = Math.round((fadeMs * this.#request.sampleRateHz) / 1_000);
+    const fadeFrom = Math.max(link.handed, cut - fadeSamples);
+    link.hand(fadeFrom, this.#offset, out);
+    const last = link.withdraw(cut - fadeFrom);
+    if (last.length > 0) out.push({ type: "audio", pcm: fadeOut(last) });
+    this.#offset += link.handed + last.length;
+    const { rms, activeMs } = speechLevel(link.kept, this.#request.sampleRateHz);
+    if (activeMs >= comparedMs) this.#levelBefore = rms * link.gain;
+    this.#nextToken += next;
+    return this.#nextToken >= this.#tokens.length ? "done" : "next";
+  }
 }

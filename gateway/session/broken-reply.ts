@@ -15,7 +15,7 @@ export function keepBroken(change: Change, byItemId: string): void {
   const unheard = playback?.unheard ? [playback, ...(playback.others ?? [])] : [];
   const items = unheard.flatMap((place) => {
     const stored = place.unheard ? change.item(place.itemId) : undefined;
-    return stored?.pieces ? [{ itemId: place.itemId, text: wholeText(stored, active) }] : [];
+    return stored?.pieces && !stored.aside ? [{ itemId: place.itemId, text: wholeText(stored, active) }] : [];
   });
   if (items.length === 0 && !writing) return;
   const { config, lastSpoken } = change.state;

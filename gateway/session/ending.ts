@@ -3,6 +3,7 @@ import { keepBroken } from "./broken-reply.ts";
 import type { Change } from "./change.ts";
 import type { Item, Part, ResponseStatus, ResponseView } from "./domain.ts";
 import { wordsBefore } from "./history.ts";
+import { isUnsaid } from "./holding.ts";
 import type { ActiveResponse, StoredItem } from "./state.ts";
 
 /** The one content part of a reply's message. */
@@ -82,7 +83,7 @@ export function finish(
   });
 }
 
-function closeMessage(
+export function closeMessage(
   change: Change,
   response: ActiveResponse,
   message: NonNullable<ActiveResponse["message"]>,
@@ -175,9 +176,7 @@ export function bargeIn(change: Change, byItemId: string, announce: () => void):
   for (const response of stopped) change.effect({ type: "cancelReply", responseId: response.id });
   stopPlayback(change);
   // An answer that had said nothing is still owed, should the interruption turn out to be no words at all.
-  const unsaid = stopped.find(
-    ({ automatic, message, output }) => automatic && !message && output.length === 0,
-  );
+  const unsaid = stopped.find((response) => isUnsaid(change, response));
   if (unsaid) {
     const { ledger, attempts, plan } = unsaid;
     change.set({ owedReply: { ledger, attempts, apology: plan.apology } });

@@ -31,7 +31,11 @@ export type SessionEvent =
     }
   /** From the reply and its playback. */
   | { type: "replyText"; responseId: string; delta: string }
-  | { type: "pieceStarted"; responseId: string; piece: SpokenPiece }
+  | { type: "pieceStarted"; responseId: string; piece: SpokenPiece; aside?: true }
+  /** All of a sentence before the answer was sent. */
+  | { type: "asideSent"; responseId: string }
+  /** The speaker waits, and the engines are crowded. */
+  | { type: "soundOverdue" }
   /** The audio of the piece that begins at `fromMs` is whole. */
   | {
       type: "pieceKnown";
@@ -69,6 +73,10 @@ export type Effect =
   /** Transcribes audio that a client put into an item (base64 in the session's input format). */
   | { type: "transcribeItem"; itemId: string; audio: string; format: AudioFormat }
   | { type: "startReply"; request: ReplyRequest; format: AudioFormat }
+  /** Plays the prepared sentence for who waits. */
+  | { type: "hold"; responseId: string; format: AudioFormat }
+  /** Nothing follows that sentence. */
+  | { type: "endHold"; responseId: string }
   /** Stops making it; what was sent plays on. */
   | { type: "cancelReply"; responseId: string }
   /** The client drops what it has not played: the playback clock stops here. */

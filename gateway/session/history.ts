@@ -115,6 +115,7 @@ function toMessage(stored: StoredItem): AiMessage | null {
     case "function_call_output":
       return { role: "toolOutput", callId: item.callId, output: item.output };
     case "message": {
+      if (stored.aside) return null;
       if (item.role !== "assistant") {
         const text = item.parts.map(partText).join(" ").trim();
         return text === "" ? null : { role: item.role, text };

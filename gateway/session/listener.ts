@@ -1,5 +1,6 @@
 /** A session's ears: utterances that are being transcribed, and how long their audio is kept. */
 import type { AudioChannel } from "../../workers/audio/messages.ts";
+import type { ConversationMemory } from "../providers/provider.ts";
 import type { Transcriber, TranscriptionEvent } from "../turn/transcription.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { SessionEvent } from "./events.ts";
@@ -24,6 +25,7 @@ interface Listening {
 interface ListenerOptions {
   channel: AudioChannel;
   transcriber: Transcriber;
+  conversation: ConversationMemory;
   /** What the recogniser takes where the gate is on. */
   signal: "raw" | "gated";
   maxBufferMs: number;
@@ -70,6 +72,7 @@ export class Listener {
     const { language, prompt } = config.input.transcription ?? {};
     const options = {
       tenant,
+      conversation: this.#options.conversation,
       ...(language === undefined ? {} : { language }),
       ...(prompt === undefined ? {} : { prompt }),
     };

@@ -40,6 +40,8 @@ interface Piece {
   /** Silence that was sent in its middle: before which of its samples, and how long. */
   gaps: { atSample: number; durationMs: number }[];
   fromMs: number | null;
+  /** A sentence before the answer, with an item of its own. */
+  aside: boolean;
 }
 
 interface Stream {
@@ -68,7 +70,9 @@ interface Track {
 
 export interface PlaybackSink {
   /** A piece is about to sound: opens the item if need be. @returns the item's id, null if the response is gone */
-  pieceStarted(responseId: string, piece: SpokenPiece): string | null;
+  pieceStarted(responseId: string, piece: SpokenPiece, aside: boolean): string | null;
+  /** All of a sentence before the answer was sent. */
+  asideSent(responseId: string): void;
   pieceKnown(responseId: string, piece: SpokenPiece & { durationMs: number }): void;
   /** Bytes in the client's format. */
   audio(responseId: string, itemId: string, bytes: Uint8Array, fromMs: number): void;
@@ -101,7 +105,9 @@ export class Playback {
     return this.#streams.length > 0;
   }
 
+  /** Opens a response's audio; once, if it is opened already. */
   open(responseId: string, format: AudioFormat, rateHz: number): void {
+    if (this.#stream(responseId)) return;
     this.#streams.push({
       responseId,
       format,
@@ -118,17 +124,15 @@ export class Playback {
     const stream = this.#stream(responseId);
     if (!stream) return;
     stream.announced = index + 1;
-    stream.pieces.push({
-      index,
-      text,
-      chunks: [],
-      words: [],
-      whole: false,
-      samples: 0,
-      sentSamples: 0,
-      gaps: [],
-      fromMs: null,
-    });
+    stream.pieces.push(newPiece(index, text, null));
+  }
+
+  /** Audio before the answer, in an item of its own; none once the answer has begun. */
+  aside(responseId: string, text: string, pcm: Int16Array): void {
+    const stream = this.#stream(responseId);
+    if (!stream || stream.announced > 0 || stream.itemId !== null || stream.pieces.length > 0) return;
+    stream.pieces.push(newPiece(asideIndex, text, pcm));
+    this.pump();
   }
 
   word(responseId: string, index: number, text: string, fromSample: number): void {
@@ -210,6 +214,17 @@ export class Playback {
     });
   }
 
+  /** Audio of a response that was handed over and is not played yet, with what plays before it, in ms. */
+  unplayedMs(responseId: string): number {
+    let ms = Math.max(0, this.#endsAtMs - this.#clock.nowMs());
+    for (const stream of this.#streams) {
+      const samples = stream.pieces.reduce((sum, piece) => sum + piece.samples, 0);
+      ms += (samples * 1_000) / stream.rateHz;
+      if (stream.responseId === responseId) break;
+    }
+    return ms;
+  }
+
   /** Where the listener is, in the newest item that has begun to play. */
   position(): Now["playback"] {
     const atMs = this.#clock.nowMs();
@@ -273,6 +288,11 @@ export class Playback {
 
   #closePiece(stream: Stream, piece: Piece): void {
     stream.pieces.shift();
+    if (piece.aside) {
+      stream.itemId = null;
+      stream.sentSamples = 0;
+      this.#sink.asideSent(stream.responseId);
+    }
     this.#wake(`${stream.responseId}:${piece.index}`);
   }
 
@@ -289,12 +309,8 @@ export class Playback {
   #begin(stream: Stream, piece: Piece): boolean {
     const fromMs = (stream.sentSamples * 1_000) / stream.rateHz;
     const { text } = piece;
-    const itemId = this.#sink.pieceStarted(stream.responseId, {
-      text,
-      fromMs,
-      durationMs: null,
-      words: null,
-    });
+    const started = { text, fromMs, durationMs: null, words: null };
+    const itemId = this.#sink.pieceStarted(stream.responseId, started, piece.aside);
     if (itemId === null || this.#streams[0] !== stream) {
       this.#streams = this.#streams.filter((other) => other !== stream);
       return false;
@@ -370,6 +386,16 @@ export class Playback {
     this.#waiters.delete(key);
     for (const done of [...(waiters ?? [])]) done();
   }
+}
+
+/** Before all pieces of a reply. */
+const asideIndex = -1;
+
+/** @param pcm - all of its audio, where it is there already */
+function newPiece(index: number, text: string, pcm: Int16Array | null): Piece {
+  const chunks = pcm === null ? [] : [pcm];
+  const known = { whole: pcm !== null, samples: pcm?.length ?? 0, aside: index === asideIndex };
+  return { index, text, chunks, words: [], ...known, sentSamples: 0, gaps: [], fromMs: null };
 }
 
 /** Where a word begins in its piece as it was sent, silence in between included. */

@@ -7,6 +7,7 @@ import { onConfigure } from "./configuring.ts";
 import type { Command } from "./domain.ts";
 import { onCancelResponse, onClearOutput } from "./ending.ts";
 import type { Effect, Now, Reduction, SessionEvent } from "./events.ts";
+import { onAsideSent, onSoundOverdue } from "./holding.ts";
 import { keepIdle } from "./idling.ts";
 import { onCreateItem, onDeleteItem, onPlayback, onRetrieveItem, onTruncateItem } from "./items.ts";
 import { onTranscribed, onTranscriptionFailed } from "./judging.ts";
@@ -15,6 +16,7 @@ import {
   onAnswerKnown,
   onCreateResponse,
   onDrained,
+  onLedger,
   onPieceKnown,
   onPieceStarted,
   onReplyEnded,
@@ -71,10 +73,12 @@ const eventHandlers: Handlers<SessionEvent, []> = {
   replyText: onReplyText,
   pieceStarted: onPieceStarted,
   pieceKnown: onPieceKnown,
+  asideSent: onAsideSent,
+  soundOverdue: onSoundOverdue,
   answerKnown: onAnswerKnown,
   toolCall: onToolCall,
-  ledger: (change, { responseId, ledger }) => change.updateResponse(responseId, { ledger }),
-  firstOutput: (change, { responseId, ledger }) => change.updateResponse(responseId, { ledger }),
+  ledger: onLedger,
+  firstOutput: onLedger,
   replyEnded: onReplyEnded,
   drained: onDrained,
 };

@@ -125,7 +125,8 @@ export function startOwed(change: Change): void {
 /** Responses whose words are all there. */
 export function startReady(change: Change): void {
   for (const response of change.state.responses) {
-    if (!response.request && response.waitingFor.length === 0) startReply(change, response);
+    if (!response.request && !response.ended && response.waitingFor.length === 0)
+      startReply(change, response);
   }
 }
 
@@ -166,6 +167,7 @@ export function begin(change: Change, beginning: Beginning, turn: TurnSoFar): vo
     request: null,
     answer: resumed?.recital ?? null,
     waitingFor,
+    held: "no",
     message: null,
     output: [],
     nextOutputIndex: 0,
@@ -223,15 +225,21 @@ function resume({ recital, continuing }: Resumption): Partial<ReplyRequest> {
 // ---- in progress -----------------------------------------------------------------------------------------
 
 /** Opens the message that the response speaks or writes, once. */
-function openMessage(change: Change, response: ActiveResponse): NonNullable<ActiveResponse["message"]> {
+function openMessage(
+  change: Change,
+  response: ActiveResponse,
+  aside: boolean,
+): NonNullable<ActiveResponse["message"]> {
   if (response.message) return response.message;
   const itemId = change.id("item");
   const outputIndex = response.nextOutputIndex;
-  const message = { itemId, outputIndex, text: "" };
+  const mark = aside ? ({ aside: true } as const) : {};
+  const message = { itemId, outputIndex, text: "", ...mark };
   const item = messageItem(response, itemId, "", "in_progress");
   change.updateResponse(response.id, { message, nextOutputIndex: outputIndex + 1 });
   change.send({ type: "outputItemAdded", responseId: response.id, outputIndex, item });
   if (!response.outOfBand) change.announceItem(item, null);
+  if (aside) change.updateItem(itemId, (stored) => ({ ...stored, aside: true }));
   change.send({
     type: "partAdded",
     responseId: response.id,
@@ -243,14 +251,21 @@ function openMessage(change: Change, response: ActiveResponse): NonNullable<Acti
   return message;
 }
 
-function addText(change: Change, response: ActiveResponse, delta: string, piece: SpokenPiece | null): void {
+function addText(
+  change: Change,
+  response: ActiveResponse,
+  delta: string,
+  piece: SpokenPiece | null,
+  aside = false,
+): void {
   // The turn before it was answered: speech from now on is another.
-  if (!response.outOfBand && change.state.input.unansweredSample !== null) {
+  if (!response.outOfBand && !aside && change.state.input.unansweredSample !== null) {
     change.setInput({ unansweredSample: null });
   }
-  const { itemId, outputIndex, text } = openMessage(change, response);
-  const whole = text + delta;
-  change.updateResponse(response.id, { message: { itemId, outputIndex, text: whole } });
+  const message = openMessage(change, response, aside);
+  const { itemId, outputIndex } = message;
+  const whole = message.text + delta;
+  change.updateResponse(response.id, { message: { ...message, text: whole } });
   change.updateItem(itemId, (stored) => ({
     ...stored,
     item: messageItem(response, itemId, whole, "in_progress"),
@@ -267,7 +282,18 @@ export function onReplyText(change: Change, event: Event<"replyText">): void {
 
 export function onPieceStarted(change: Change, event: Event<"pieceStarted">): void {
   const response = change.response(event.responseId);
-  if (response) addText(change, response, event.piece.text, event.piece);
+  if (response) addText(change, response, event.piece.text, event.piece, event.aside);
+}
+
+/** The first sound closes a turn's line of time, be it only that the answer will take a moment. */
+export function onLedger(
+  change: Change,
+  { responseId, ledger }: Event<"ledger"> | Event<"firstOutput">,
+): void {
+  const response = change.response(responseId);
+  if (response && !(response.held !== "no" && response.ledger.closed)) {
+    change.updateResponse(responseId, { ledger });
+  }
 }
 
 export function onAnswerKnown(change: Change, { responseId, text }: Event<"answerKnown">): void {

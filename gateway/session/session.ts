@@ -5,8 +5,9 @@
 
 import type { ErrorCode } from "../../wire/codes.ts";
 import type { AudioChannel, FrontEndEvent } from "../../workers/audio/messages.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { errorTable } from "../errors.ts";
+import { createConversationMemory } from "../turn/conversation-memory.ts";
 import { advance, closeLedger, type Ledger } from "../turn/ledger.ts";
 import type { ReplyRequest, ReplyRunner } from "../turn/reply.ts";
 import type { Transcriber } from "../turn/transcription.ts";
@@ -14,6 +15,7 @@ import type { AudioFormat, Command, Output, ReplyAudio } from "./domain.ts";
 import { EchoReference } from "./echo-reference.ts";
 import type { Effect, Now, SessionEvent } from "./events.ts";
 import { frontEndSettings, type ListeningSettings } from "./front-end-settings.ts";
+import { type HoldSettings, holdAgainMs, soundDueAtMs } from "./holding.ts";
 import { Listener } from "./listener.ts";
 import { Playback, type PlaybackLimits } from "./playback.ts";
 import type { PlaybackTicker } from "./playback-ticker.ts";
@@ -47,6 +49,8 @@ export interface SessionDependencies {
   turnEnds: TurnEndDetector;
   /** Longest audio kept for a commit by hand. */
   maxBufferMs: number;
+  /** What a caller hears while many wait; absent: silence. */
+  hold?: HoldSettings;
   observer: SessionObserver;
 }
 
@@ -61,9 +65,14 @@ export class Session {
   readonly #replies = new Map<string, AbortController>();
   /** Lines of time that wait for their first byte to be sent. */
   readonly #opening = new Map<string, Ledger>();
+  /** Not part of the value: which links served it well is of this process only. */
+  readonly #conversation = createConversationMemory();
   readonly #queue: SessionEvent[] = [];
   #dispatching = false;
   #closed = false;
+  /** Looks whether somebody has waited too long for a sound. */
+  #holdTimer: Timer | null = null;
+  #heldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(state: SessionState, channel: AudioChannel, port: SessionPort, deps: SessionDependencies) {
     this.#state = state;
@@ -79,6 +88,7 @@ export class Session {
     this.#listener = new Listener({
       channel,
       transcriber: deps.transcriber,
+      conversation: this.#conversation,
       signal: deps.listening.sttInput,
       maxBufferMs: deps.maxBufferMs,
       session: () => this.#state,
@@ -129,6 +139,7 @@ export class Session {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#holdTimer?.cancel();
     for (const abort of this.#replies.values()) abort.abort();
     this.#playback.close();
     this.#listener.close();
@@ -150,6 +161,53 @@ export class Session {
       this.#dispatching = false;
     }
     if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+    this.#watchWaiting();
+  }
+
+  /** Keeps a timer while somebody waits for a sound. */
+  #watchWaiting(): void {
+    const { hold, clock } = this.#deps;
+    if (!hold || this.#closed) return;
+    const dueAtMs = soundDueAtMs(this.#state, hold.afterMs);
+    if (dueAtMs === null) {
+      this.#holdTimer?.cancel();
+      this.#holdTimer = null;
+    } else {
+      this.#holdTimer ??= clock.timer(Math.max(dueAtMs, this.#heldAtMs + holdAgainMs), () =>
+        this.#onWaited(hold),
+      );
+    }
+  }
+
+  #onWaited(hold: HoldSettings): void {
+    this.#holdTimer = null;
+    const nowMs = this.#deps.clock.nowMs();
+    const dueAtMs = soundDueAtMs(this.#state, hold.afterMs);
+    if (dueAtMs !== null && dueAtMs <= nowMs) {
+      this.#heldAtMs = nowMs;
+      if (hold.crowded() && hold.sentence(heldRateHz) !== null)
+        return this.dispatch({ type: "soundOverdue" });
+    }
+    this.#watchWaiting();
+  }
+
+  /** Plays the prepared sentence; after the step, since it opens an item. */
+  async #hold(responseId: string, format: AudioFormat): Promise<void> {
+    await Promise.resolve();
+    const response = this.#state.responses.find(({ id }) => id === responseId);
+    const rateHz = outputRateHz(format);
+    const said = this.#deps.hold?.sentence(rateHz) ?? null;
+    if (this.#closed || !response || response.ended || said === null) return;
+    this.#playback.open(responseId, format, rateHz);
+    const ledger = advance(response.ledger, "overhead", this.#deps.clock.nowMs());
+    this.#opening.set(responseId, ledger);
+    this.#playback.aside(responseId, said.text, said.pcm);
+    if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+  }
+
+  async #endHold(responseId: string): Promise<void> {
+    await Promise.resolve();
+    this.#playback.finish(responseId);
   }
 
   #step(event: SessionEvent): void {
@@ -228,6 +286,12 @@ export class Session {
       case "startReply":
         void this.#reply(effect.request, effect.format);
         return;
+      case "hold":
+        void this.#hold(effect.responseId, effect.format);
+        return;
+      case "endHold":
+        void this.#endHold(effect.responseId);
+        return;
       case "cancelReply":
         return this.#cancelReply(effect.responseId);
       case "flushPlayback":
@@ -294,6 +358,8 @@ export class Session {
     const control = {
       waitStarted: (index: number, signal: AbortSignal) =>
         this.#playback.waitStarted(responseId, index, signal),
+      unplayedMs: () => this.#playback.unplayedMs(responseId),
+      conversation: this.#conversation,
     };
     let ended = false;
     try {
@@ -364,10 +430,11 @@ export class Session {
 
   #playbackSink() {
     return {
-      pieceStarted: (responseId: string, piece: PieceStart) => {
-        this.dispatch({ type: "pieceStarted", responseId, piece });
+      pieceStarted: (responseId: string, piece: PieceStart, aside: boolean) => {
+        this.dispatch({ type: "pieceStarted", responseId, piece, ...(aside ? { aside: true } : {}) });
         return this.#message(responseId)?.itemId ?? null;
       },
+      asideSent: (responseId: string) => this.dispatch({ type: "asideSent", responseId }),
       pieceKnown: (responseId: string, piece: PieceStart & { durationMs: number }) => {
         const { fromMs, durationMs, words } = piece;
         this.dispatch({ type: "pieceKnown", responseId, fromMs, durationMs, words });
@@ -394,6 +461,9 @@ export class Session {
     return this.#state.responses.find((response) => response.id === responseId)?.message ?? null;
   }
 }
+
+/** A sentence that is there at this rate is there at all of them. */
+const heldRateHz = 24_000;
 
 type ReplyRunnerEvent = ReturnType<ReplyRunner["run"]> extends AsyncIterable<infer Event> ? Event : never;
 type PieceStart = Extract<SessionEvent, { type: "pieceStarted" }>["piece"];

@@ -30,6 +30,8 @@ export interface StoredItem {
   readonly heardMs?: number;
   /** Audio of it that went to the client, once that is settled. */
   readonly sentMs?: number;
+  /** Said beside the answer (that it will take a moment): the AI is not told of it. */
+  readonly aside?: true;
   /** The client itself said where it was cut: no ack changes that any more. */
   readonly truncated?: true;
 }
@@ -98,6 +100,8 @@ export interface OpenMessage {
   readonly itemId: string;
   readonly outputIndex: number;
   readonly text: string;
+  /** A prepared sentence before the answer. */
+  readonly aside?: true;
 }
 
 /** A turn on its way from the user's last word to an answer. */
@@ -150,6 +154,8 @@ export interface ActiveResponse {
   readonly request: ReplyRequest | null;
   /** All that a spoken answer says, once the AI has written it. */
   readonly answer: string | null;
+  /** A prepared sentence holds the speaker: while words are still to come, or while the answer is. */
+  readonly held: "no" | "waiting" | "answering";
   /** User items whose words are still to come. */
   readonly waitingFor: readonly string[];
   readonly message: OpenMessage | null;

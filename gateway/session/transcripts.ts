@@ -2,6 +2,7 @@
 import { advance, type Ledger } from "../turn/ledger.ts";
 import type { Change } from "./change.ts";
 import type { SessionEvent } from "./events.ts";
+import { settleHeld } from "./holding.ts";
 import { startAnswer, startReady } from "./responding.ts";
 import { wasNoInterruption } from "./resuming.ts";
 import type { TurnSoFar } from "./state.ts";
@@ -56,15 +57,21 @@ function advanceStt(ledger: Ledger, atMs: number, provider: string): Ledger {
 /** Hands the turn on: to responses that waited for these words, or to an answer of its own. */
 function settle(change: Change, itemId: string, respond: boolean, turn: TurnSoFar): void {
   let answered = false;
+  const waiting = new Set<string>();
   for (const response of change.state.responses) {
     if (!response.waitingFor.includes(itemId)) continue;
     answered ||= !response.outOfBand;
+    waiting.add(response.id);
     change.updateResponse(response.id, {
       waitingFor: response.waitingFor.filter((other) => other !== itemId),
-      ledger: response.ledger.kind === "text" ? response.ledger : turn.ledger,
+      ledger: response.ledger.kind === "text" || response.ledger.closed ? response.ledger : turn.ledger,
       attempts: [...response.attempts, ...turn.attempts],
       plan: turn.apology ? { ...response.plan, apology: turn.apology } : response.plan,
     });
+  }
+  for (const { id, ended } of change.state.responses) {
+    const response = change.response(id);
+    if (response && !ended && waiting.has(id)) settleHeld(change, response, respond);
   }
   startReady(change);
   if (respond && !answered) startAnswer(change, turn);

@@ -4,6 +4,8 @@ import type { MetricObjectWithValues, MetricValue } from "prom-client";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Ledger } from "../turn/ledger.ts";
 import { ledgerTotals, spanOwners } from "../turn/ledger.ts";
+import type { VendorMetrics } from "./vendor-metrics.ts";
+import { createVendorMetrics } from "./vendor-metrics.ts";
 
 /** Upper edges in seconds, dense where the 200 ms budget is decided. */
 export const latencyBuckets = [
@@ -22,7 +24,7 @@ export interface TurnObservation {
 }
 
 /** Typed functions; nobody else knows a metric's name. Safe on hot paths. */
-export interface Metrics {
+export interface Metrics extends VendorMetrics {
   observeTurn(turn: TurnObservation): void;
   countAttempt(stage: "stt" | "ai" | "tts", provider: string, outcome: string): void;
   countError(code: string): void;
@@ -92,6 +94,7 @@ export function createMetrics(options: { version: string; process: boolean }): M
     ...createTurnMetrics(registers),
     ...createSocketMetrics(registers),
     ...createProcessMetrics(registers),
+    ...createVendorMetrics(registers, boundedLabel),
     snapshot: () => registry.getMetricsAsJSON() as Promise<MetricsSnapshot>,
   };
 }

@@ -8,7 +8,12 @@ export const preparedAudioMaxMs = 10_000;
 
 const renderedRateHz = 24_000;
 
-/** A sentence for every code that a reply can fail with; others get that of `provider_unavailable`. */
+/** Said once when the spare answers in place of vendors that are all gone. */
+export const spareCode = "spare";
+/** Said while many wait for the spare. */
+export const crowdCode = "crowd";
+
+/** A sentence for every code that a reply can fail with (others get that of `provider_unavailable`), and what else is said. */
 export const preparedSentences: Readonly<Record<string, string>> = {
   provider_overloaded: "I'm sorry, too many people are talking to me at once. Please try again in a moment.",
   provider_unavailable: "I'm sorry, I can't answer right now. Please try again in a moment.",
@@ -16,6 +21,8 @@ export const preparedSentences: Readonly<Record<string, string>> = {
   provider_rejected: "I'm sorry, I can't answer that one. Please try asking in another way.",
   transcription_failed: "I'm sorry, I couldn't make out what you said. Please say it again.",
   internal_error: "I'm sorry, something went wrong on my side. Please try again.",
+  [crowdCode]: "One moment, many people are talking to me at once.",
+  [spareCode]: "My usual voice is out of reach, so I answer as its spare for now.",
 };
 
 export interface PreparedSentences {

@@ -77,6 +77,12 @@ export function openReplyLine(
             if (onPath()) spend("overhead");
             provider = link;
           },
+          useful(link) {
+            provider = link;
+          },
+          overtook(link) {
+            provider = link;
+          },
           ended(attempt) {
             // A failed attempt's time is its vendor's, but for what was noticed late.
             if (attempt.outcome === "failed" && onPath()) {

@@ -13,6 +13,7 @@ import type { Scope } from "../resilience/scope.ts";
 import { openScope } from "../resilience/scope.ts";
 import { createEventQueue } from "./event-queue.ts";
 import type { PreparedSentences } from "./prepared.ts";
+import { spareCode } from "./prepared.ts";
 import type { PlaybackControl, ReplyEvent, ReplyRequest, ReplyRunner } from "./reply.ts";
 import type { ReplyLine, StageReport } from "./reply-line.ts";
 import { openReplyLine } from "./reply-line.ts";
@@ -61,6 +62,8 @@ export interface ReplyRunnerOptions {
   /** For metrics; must not throw. */
   onStage?(report: StageReport): void;
   prepared: PreparedSentences;
+  /** Answerer of the chain that stands in for the vendors before it, and says so; absent where none stand before it. */
+  spareAi?: string;
 }
 
 type End = Extract<ReplyEvent, { type: "end" }>;
@@ -211,6 +214,7 @@ class Reply {
       ai.name,
       () => this.#waitsFor === "ai" || this.#waitsFor === "sentence",
     );
+    const { conversation, unplayedMs } = this.#control;
     const context = {
       signal: call.signal,
       deadlineMs: startedAtMs + this.#limits.aiMs,
@@ -218,6 +222,8 @@ class Reply {
       tenant,
       callId: clock.randomId(9),
       observer: follower.observer,
+      ...(conversation === undefined ? {} : { conversation }),
+      ...(unplayedMs === undefined ? {} : { unplayedMs: () => this.#speech?.unplayedMs() ?? unplayedMs() }),
     };
     const asked = { instructions, messages, passages, tools, toolChoice, spokenPrefix, maxOutputTokens };
     const cutter = createSentenceCutter(this.#limits.sentences);
@@ -260,6 +266,7 @@ class Reply {
   #write(delta: string, provider: string, cut: (delta: string) => string[], call: Scope): void {
     // Spaces before the first word say nothing.
     if (this.#firstTextAtMs === null && delta.trim() === "") return;
+    this.#tellSpare(provider);
     this.#textChars += delta.length;
     this.#openWord = !/\s$/.test(delta);
     if (this.#firstTextAtMs === null) {
@@ -271,6 +278,29 @@ class Reply {
     if (this.#request.modality === "text") this.#emit({ type: "text", delta });
     else for (const piece of cut(delta)) this.#say(piece, () => call.abort());
     if (this.#textChars >= this.#limits.textCharsMax) this.#incomplete = "max_output_tokens";
+  }
+
+  /** Whose answer it is: the spare says once that it is one, at the beginning of an answer, until a vendor has answered. */
+  #tellSpare(provider: string): void {
+    const { spareAi, prepared } = this.#options;
+    const { conversation } = this.#control;
+    if (spareAi === undefined || conversation === undefined) return;
+    if (provider !== spareAi) {
+      conversation.spareTold = false;
+      return;
+    }
+    if (conversation.spareTold || this.#firstTextAtMs !== null || this.#request.spokenPrefix !== "") return;
+    conversation.spareTold = true;
+    const { modality, sampleRateHz } = this.#request;
+    const text = `${prepared.sentence(spareCode)} `;
+    this.#firstTextAtMs = this.#options.clock.nowMs();
+    this.#line.spend("ai", provider);
+    if (modality === "text") {
+      this.#waitsFor = "sentence";
+      this.#reachDoor();
+      return this.#emit({ type: "text", delta: text });
+    }
+    this.#say(text, () => undefined, prepared.audio(spareCode, sampleRateHz));
   }
 
   #callTool(event: Extract<ReplyEvent, { type: "toolCall" }>, provider: string, call: Scope): void {
@@ -287,8 +317,11 @@ class Reply {
     this.#emit(event);
   }
 
-  /** @param onFault - the voice failed: nothing more need be written */
-  #say(piece: string, onFault: () => void): void {
+  /**
+   * @param onFault - the voice failed: nothing more need be written
+   * @param pcm - its audio, where it is there already
+   */
+  #say(piece: string, onFault: () => void, pcm: Int16Array | null = null): void {
     this.#written += piece;
     if (this.#speech === null) {
       this.#line.spend("sentence");
@@ -298,7 +331,8 @@ class Reply {
       this.#waitsFor = "tts";
       this.#speech = this.#open(0, onFault);
     }
-    this.#speech.say(piece);
+    if (pcm === null) this.#speech.say(piece);
+    else this.#speech.play(piece, pcm);
   }
 
   #open(firstIndex: number, onFault: () => void): Speech {

@@ -1,5 +1,5 @@
 /** One reply: retrieval → AI → sentences → TTS, as a stream of events. The request is a plain value. */
-import type { AiMessage, AiTool, AiToolChoice, Usage } from "../providers/provider.ts";
+import type { AiMessage, AiTool, AiToolChoice, ConversationMemory, Usage } from "../providers/provider.ts";
 import type { Ledger } from "./ledger.ts";
 
 export interface ReplyRequest {
@@ -59,10 +59,14 @@ export type ReplyEvent =
       attempts: ReplyAttempt[];
     };
 
-/** What a reply must know of its playing: it synthesises at most two pieces ahead of the one that plays. */
+/** What a reply must know of its playing and its conversation: it synthesises at most two pieces ahead of the one that plays. */
 export interface PlaybackControl {
   /** Resolves when piece `index` has begun to be sent (or the signal aborts). */
   waitStarted(index: number, signal: AbortSignal): Promise<void>;
+  /** Audio of the reply that was handed on and is not played yet, in ms; absent where nobody knows. */
+  unplayedMs?(): number;
+  /** What the chains remember of the conversation. */
+  conversation?: ConversationMemory;
 }
 
 /** Runs replies; built by `main` from the chains. */

@@ -7,7 +7,7 @@ import type { ProviderFault, TtsEvent, TtsProvider, TtsRequest, Usage } from "..
 import { addUsage } from "../resilience/chain.ts";
 import type { Scope } from "../resilience/scope.ts";
 import { openScope } from "../resilience/scope.ts";
-import { isAudible } from "../resilience/tts-policy.ts";
+import { isAudible } from "../resilience/tts-audio.ts";
 import type { PlaybackControl, ReplyEvent, ReplyRequest } from "./reply.ts";
 import type { CallFollower, ReplyLine } from "./reply-line.ts";
 import { speakable } from "./speakable.ts";
@@ -49,6 +49,8 @@ interface Piece {
   announced: boolean;
   whole: boolean;
   fault: ProviderFault | null;
+  /** Samples that wait for the pieces before. */
+  heldSamples: number;
   /** The call that synthesises it; null before and for kept audio. */
   call: { scope: Scope; follower: CallFollower } | null;
 }
@@ -133,7 +135,19 @@ export class Speech {
   #deliver(piece: Piece, event: TtsEvent): void {
     if (this.#scope.signal.aborted || piece.call?.scope.signal.aborted) return;
     if (this.#pieces[this.#head] === piece) this.#hand(piece, event);
-    else piece.held.push(event);
+    else {
+      piece.held.push(event);
+      if (event.type === "audio") piece.heldSamples += event.pcm.length;
+    }
+  }
+
+  /** Audio that the listener has still to hear before a piece falls silent: of it and of those before it, in ms. */
+  unplayedMs(until = Number.POSITIVE_INFINITY): number {
+    const { control, request } = this.#options;
+    let samples = 0;
+    for (const { index, heldSamples } of this.#pieces) if (index <= until) samples += heldSamples;
+    for (const event of this.#leading) if (event.type === "audio") samples += event.pcm.length;
+    return (control.unplayedMs?.() ?? 0) + (samples * 1_000) / request.sampleRateHz;
   }
 
   #hand(piece: Piece, event: TtsEvent): void {
@@ -167,6 +181,7 @@ export class Speech {
     while (piece !== undefined && this.#fault === null) {
       for (const event of piece.held) this.#hand(piece, event);
       piece.held = [];
+      piece.heldSamples = 0;
       if (!piece.whole) break;
       this.#close(piece);
       this.#head += 1;
@@ -188,7 +203,9 @@ export class Speech {
     const pieces = this.#pieces;
     if (this.#fault !== null || pieces.some(({ fault }) => fault !== null)) return;
     const index = this.#options.firstIndex + pieces.length;
-    pieces.push({ index, text, held, announced: false, whole: held.length > 0, fault: null, call: null });
+    const heldSamples = held.reduce((sum, event) => sum + (event.type === "audio" ? event.pcm.length : 0), 0);
+    const state = { announced: false, whole: held.length > 0, fault: null, call: null };
+    pieces.push({ index, text, held, heldSamples, ...state });
     this.#pump();
   }
 
@@ -223,7 +240,9 @@ export class Speech {
   }
 
   async #synthesise(piece: Piece): Promise<void> {
-    const { tts, clock, limits, line, request } = this.#options;
+    const { tts, clock, limits, line, request, control } = this.#options;
+    const { conversation } = control;
+    const knowsPlaying = control.unplayedMs !== undefined;
     const startedAtMs = clock.nowMs();
     const onPath = () => !this.#sounded && piece === this.#pieces[0];
     const call = { scope: openScope(this.#scope.signal), follower: line.observe("tts", tts.name, onPath) };
@@ -235,6 +254,8 @@ export class Speech {
       tenant: request.tenant,
       callId: clock.randomId(9),
       observer: call.follower.observer,
+      ...(conversation === undefined ? {} : { conversation }),
+      ...(knowsPlaying ? { unplayedMs: () => this.unplayedMs(piece.index) } : {}),
     };
     const samplesMax = (limits.pieceAudioMaxMs / 1000) * request.sampleRateHz;
     let samples = 0;
@@ -281,6 +302,7 @@ export class Speech {
   #dropAfter(piece: Piece): void {
     for (const other of this.#pieces.splice(piece.index - this.#options.firstIndex + 1)) {
       other.held = [];
+      other.heldSamples = 0;
       other.call?.scope.abort();
     }
     this.#started = Math.min(this.#started, this.#pieces.length);

@@ -1,6 +1,12 @@
 /** One utterance's way through the recognisers, as a stream that always says how it ended. */
 import type { Clock } from "../clock.ts";
-import type { AudioRange, SttProvider, SttRequest, Usage } from "../providers/provider.ts";
+import type {
+  AudioRange,
+  ConversationMemory,
+  SttProvider,
+  SttRequest,
+  Usage,
+} from "../providers/provider.ts";
 import { addUsage } from "../resilience/chain.ts";
 import { openScope } from "../resilience/scope.ts";
 import type { ReplyAttempt } from "./reply.ts";
@@ -35,6 +41,8 @@ export interface TranscriptionOptions {
   language?: string;
   /** Words to expect. */
   prompt?: string;
+  /** What the chains remember of the conversation. */
+  conversation?: ConversationMemory;
 }
 
 export interface TranscriberOptions {
@@ -64,7 +72,7 @@ export function createTranscriber(options: TranscriberOptions): Transcriber {
 async function* transcribe(
   { stt, clock, onStage, ...limits }: TranscriberOptions,
   audio: AudioRange,
-  { tenant, language, prompt }: TranscriptionOptions,
+  { tenant, language, prompt, conversation }: TranscriptionOptions,
   signal: AbortSignal,
 ): AsyncGenerator<TranscriptionEvent> {
   const attempts: ReplyAttempt[] = [];
@@ -79,6 +87,7 @@ async function* transcribe(
     clock,
     tenant,
     callId: clock.randomId(9),
+    ...(conversation === undefined ? {} : { conversation }),
     observer: {
       started: () => undefined,
       ended: ({

@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   weight: () => import("./weight.ts"),
   page: () => import("./page.ts"),
   audio: () => import("./audio/audio.ts"),
+  chain: () => import("./chain.ts"),
 };
 
 async function list(): Promise<void> {

@@ -16,6 +16,7 @@ export type Step<Event> =
   /** Doesn't even hear the abort. */
   | { deaf: true }
   | { fail: ProviderFault["code"] }
+  | { failWith: ProviderFault }
   /** Ends the stream without an `end`. */
   | { breakOff: true }
   | { throw: true };
@@ -53,6 +54,8 @@ export function createFakeProvider<Request, Event>(
           if (context.signal.aborted) break;
           if ("give" in step) yield step.give;
           else if ("fail" in step) return yield failed(name, step.fail);
+          else if ("failWith" in step)
+            return yield { ...failed(name, step.failWith.code), error: step.failWith };
           else if ("breakOff" in step) return;
           else if ("throw" in step) throw new Error("a vendor's bug");
           else if ("deaf" in step) await new Promise(() => undefined);

@@ -32,7 +32,8 @@ class Stage {
           this.told.push(`started ${piece.text} @${piece.fromMs}`);
           return this.gone.has(responseId) ? null : `item_${responseId}`;
         },
-        pieceKnown: (_responseId, piece) => this.known.push(piece),
+        asideSent: () => undefined,
+      pieceKnown: (_responseId, piece) => this.known.push(piece),
         audio: (responseId, itemId, bytes, fromMs) => {
           this.sent.push({
             responseId,

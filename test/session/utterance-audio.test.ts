@@ -57,7 +57,15 @@ describe("an utterance's audio", () => {
   it("asks to be told at once of the samples that its end still misses", async () => {
     const bus = new Bus();
     let asked = 0;
-    const audio = new UtteranceAudio(Object.assign(bus, { hasten: () => void (asked += 1) }), 0, "raw");
+    const audio = new UtteranceAudio(
+      Object.assign(bus, {
+        hasten() {
+          asked += 1;
+        },
+      }),
+      0,
+      "raw",
+    );
     const reader = listen(audio);
     await settle();
     expect(asked).toBe(0);

@@ -13,6 +13,9 @@ const attempt: Attempt = {
   durationMs: 100,
   usefulMs: null,
   overdueMs: 0,
+  usage: {},
+  model: "",
+  hedge: false,
 };
 
 describe("a reply's line of time", () => {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AiRequest, TtsEvent } from "../../gateway/providers/provider.ts";
 import type { AiChainEvent } from "../../gateway/resilience/ai-policy.ts";
+import { ttsDeadlines } from "../../gateway/resilience/tts-policy.ts";
 import { ledgerTotals, openLedger } from "../../gateway/turn/ledger.ts";
 import type { ReplyEvent } from "../../gateway/turn/reply.ts";
 import type { Step } from "../resilience/fake-providers.ts";
@@ -183,12 +184,12 @@ describe("the line of time", () => {
     const stalled: FakeTts = createFakeProvider("stalled", [{ hang: true }]);
     const { ledgers, stages } = await runReply({ tts: [stalled, markedTts(5)] });
     expect(ledgers[0]!.entries.filter(({ span }) => span === "tts")).toEqual([
-      { span: "tts", durationMs: 2500, provider: "stalled" },
+      { span: "tts", durationMs: ttsDeadlines.connectMs, provider: "stalled" },
       { span: "tts", durationMs: 5, provider: "tts" },
     ]);
     expect(stages.find(({ provider }) => provider === "stalled")).toMatchObject({
       outcome: "failed",
-      durationMs: 2500,
+      durationMs: ttsDeadlines.connectMs,
     });
   });
 

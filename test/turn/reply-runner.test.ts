@@ -244,10 +244,9 @@ describe("a spoken reply", () => {
   });
 
   it("breaks an answer off that calls without end", async () => {
-    const call = { type: "toolCall", callId: "1", name: "f", arguments: "{}" } as const;
-    const { toolCalls, end } = await runReply({
-      ai: [createFakeProvider("ai", Array(100).fill({ give: call }))],
-    });
+    const call = { type: "toolCall", name: "f", arguments: "{}" } as const;
+    const calls = Array.from({ length: 100 }, (_, index) => ({ give: { ...call, callId: `${index}` } }));
+    const { toolCalls, end } = await runReply({ ai: [createFakeProvider("ai", calls)] });
     expect(toolCalls).toHaveLength(replyLimits.toolCallsMax);
     expect(end.outcome).toBe("incomplete");
   });

@@ -1,0 +1,402 @@
+/** One call's way through a chain: which link is asked, beside whom, when it is given up and who comes next. */
+import type { Attempt, CallContext, EndEvent, ProviderFault, Usage } from "../providers/provider.ts";
+import type { ChainParts } from "./chain.ts";
+import type { ChainDeadlines, Continuation } from "./continuation.ts";
+import type { Admission } from "./guard.ts";
+import { floorName } from "./guard.ts";
+import { hedgeLeastMs, mayHedge, slowQuantile } from "./hedge.ts";
+import { orderLinks } from "./link-order.ts";
+import type { Link, LinkResult, LinkRun } from "./link-run.ts";
+import { cancelled, drainRun, judge, leaveGuard, startRun, usefulFromMs } from "./link-run.ts";
+import type { Pulled } from "./pull.ts";
+
+/** What a link without a history is taken to need to its first useful output. */
+export const beginMs = 500;
+/** A gap in a stream shorter than this is no stall, however little is left to play. */
+export const stallLeastMs = 500;
+/** Longest wait for a place in the last link's queue; who would wait longer is refused by the engine. */
+export const queueMaxMs = 22_000;
+/** A probe, and a link that comes after one that hung, is waited for that many times its own p95, */
+const promptRatio = 2;
+/** but at least that long. */
+const promptLeastMs = 800;
+
+const emptyChain: ProviderFault = {
+  code: "provider_unavailable",
+  message: "The chain has no provider.",
+  retryable: false,
+};
+const noneWell: ProviderFault = {
+  code: "provider_unavailable",
+  message: "No vendor is well enough to be asked.",
+  retryable: true,
+};
+const allFull: ProviderFault = {
+  code: "provider_overloaded",
+  message: "Every vendor has as many calls as it may.",
+  retryable: true,
+};
+
+interface Picked<Request, Event> {
+  link: Link<Request, Event>;
+  admission: Admission | null;
+}
+
+/** What is known of the link that failed last. */
+interface Fallen {
+  name: string;
+  code: string;
+  atMs: number;
+  midway: boolean;
+  told: boolean;
+}
+
+export class ChainCall<Request, Event extends { type: string }> {
+  readonly #parts: ChainParts<Request, Event>;
+  readonly #request: Request;
+  readonly #context: CallContext;
+  readonly #usage: Usage = {};
+  /** Links that were not asked yet. */
+  readonly #queue: Link<Request, Event>[];
+  #run: LinkRun<Request, Event> | null = null;
+  /** At work beside `#run`; neither has given anything useful. */
+  #rival: LinkRun<Request, Event> | null = null;
+  #mayHedge: boolean;
+  #retried = false;
+  /** A link hung: the caller has waited long enough. */
+  #waited = false;
+  #fallen: Fallen | null = null;
+  /** Why the links that were passed over were. */
+  #passedOver: "open" | "full" | null = null;
+
+  constructor(parts: ChainParts<Request, Event>, request: Request, context: CallContext) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#context = context;
+    this.#queue = orderLinks(parts, context);
+    this.#mayHedge = parts.options.guards !== undefined && this.#queue.length > 1 && mayHedge(request);
+  }
+
+  async *events(): AsyncGenerator<Event | EndEvent> {
+    const { clock, deadlineMs, signal } = this.#context;
+    const usage = this.#usage;
+    let provider = this.#queue[0]?.provider.name ?? "none";
+    let fault = emptyChain;
+    let call = this.#begin();
+    this.#parts.options.guards?.retries.earn();
+    this.#parts.options.guards?.hedges.earn();
+    while (clock.nowMs() < deadlineMs || signal.aborted) {
+      if (signal.aborted) return yield { type: "end", outcome: "cancelled", usage, provider };
+      const picked = this.#pick();
+      if (picked === null) break;
+      provider = picked.link.provider.name;
+      const asked = call.nextRequest(provider);
+      if (asked === null) {
+        picked.admission?.end();
+        return yield { type: "end", outcome: "completed", usage, provider };
+      }
+      this.#context.observer?.started(provider);
+      this.#run = this.#start(picked, call, asked, false);
+      let result: LinkResult | null = null;
+      try {
+        // Not a generator of its own: passing each event through one more costs as much as all the rest.
+        while (result === null) {
+          result = await this.#step();
+          const { out } = this.#run;
+          for (const event of out) if (!signal.aborted) yield event;
+          out.length = 0;
+        }
+      } finally {
+        // No result: the consumer went away in the middle.
+        const drained = this.#finishAll(result ?? cancelled);
+        if ((result ?? cancelled).outcome === "cancelled") await drained;
+      }
+      const run = this.#run;
+      provider = run.link.provider.name;
+      if (result.outcome !== "failed") return yield { type: "end", outcome: result.outcome, usage, provider };
+      fault = result.fault;
+      call = run.call;
+      const rest: Event[] = [];
+      const left = await call.fail(rest);
+      for (const event of rest) if (!signal.aborted) yield event;
+      if (left === "done") return yield { type: "end", outcome: "completed", usage, provider };
+      this.#considerRetry(run, fault);
+    }
+    if (fault === emptyChain && this.#passedOver !== null)
+      fault = this.#passedOver === "full" ? allFull : noneWell;
+    yield { type: "end", outcome: "failed", error: fault, usage, provider };
+  }
+
+  // ---- who is asked ----
+
+  #begin(): Continuation<Request, Event> {
+    const call = this.#parts.policy.begin(
+      this.#request,
+      this.#context.clock,
+      () => {
+        for (const run of [this.#run, this.#rival])
+          if (run?.call === call) run.pull.setDue(this.#dueAtMs(run, this.#context.clock.nowMs()));
+      },
+      this.#context,
+    );
+    return call;
+  }
+
+  /** The next link that may be asked; null when there is none. Nobody is waited for. */
+  #pick(): Picked<Request, Event> | null {
+    for (let link = this.#queue.shift(); link !== undefined; link = this.#queue.shift()) {
+      if (link.guard === null) return { link, admission: null };
+      const admission = link.guard.admit();
+      if (typeof admission !== "string") return { link, admission };
+      this.#passedOver = admission;
+      this.#parts.options.observer?.passedOver?.(this.#parts.policy.stage, link.provider.name, admission);
+    }
+    return null;
+  }
+
+  #nextReady(): Link<Request, Event> | undefined {
+    return this.#queue.find(({ guard }) => guard === null || guard.ready());
+  }
+
+  #start(
+    { link, admission }: Picked<Request, Event>,
+    call: Continuation<Request, Event>,
+    request: Request,
+    hedge: boolean,
+  ): LinkRun<Request, Event> {
+    const last = this.#nextReady() === undefined;
+    const deadlines = this.#deadlinesOf(link, admission, last);
+    const run = startRun({ link, call, request, admission, deadlines, hedge, last }, this.#context);
+    if (!hedge) this.#tellFailover(link.provider.name, run.startedAtMs);
+    return run;
+  }
+
+  /** Somebody goes on with what a link has failed at; to ask that one again is no failover. */
+  #tellFailover(to: string, atMs: number): void {
+    const fallen = this.#fallen;
+    if (fallen === null || fallen.told) return;
+    fallen.told = true;
+    const { name: from, code, midway } = fallen;
+    const { options, policy } = this.#parts;
+    if (from === to) return;
+    const addedMs = Math.max(0, atMs - fallen.atMs);
+    options.observer?.failedOver?.({ stage: policy.stage, from, to, code, addedMs, midway });
+  }
+
+  #deadlinesOf(link: Link<Request, Event>, admission: Admission | null, last: boolean): ChainDeadlines {
+    const { deadlines, lastDeadlines } = this.#parts;
+    if (last) return lastDeadlines;
+    if (link.guard === null || !(this.#waited || admission?.probe === true)) return deadlines;
+    const needMs = link.guard.latency.quantileMs(slowQuantile) ?? beginMs;
+    const usefulMs = Math.min(deadlines.usefulMs, Math.max(promptLeastMs, promptRatio * needMs));
+    return { ...deadlines, usefulMs, connectMs: Math.min(deadlines.connectMs, usefulMs) };
+  }
+
+  /** A kept connection that was cut before it said anything may have been stale: the same link, once, on a fresh one. */
+  #considerRetry(run: LinkRun<Request, Event>, fault: ProviderFault): void {
+    const { options, policy } = this.#parts;
+    if (fault.reset !== true || run.usefulAtMs !== null || this.#retried) return;
+    if (options.guards?.retries.take() !== true) return;
+    this.#retried = true;
+    options.observer?.retried?.(policy.stage, run.link.provider.name);
+    this.#queue.unshift(run.link);
+  }
+
+  // ---- the link at work, and the one beside it ----
+
+  /** Waits for what comes next; the result of the call's link, or null while it goes on. */
+  async #step(): Promise<LinkResult | null> {
+    // The pull reports an abort only while it waits; one that came between two waits is seen here.
+    if (this.#context.signal.aborted) return cancelled;
+    const rival = this.#rival;
+    const run = rival === null ? this.#run! : await this.#raceOf(this.#run!, rival);
+    const pulled = await this.#pull(run);
+    run.pending = null;
+    if (pulled.kind === "overdue" && !this.#isOver(run)) return null;
+    return this.#take(run, pulled);
+  }
+
+  async #finishAll(result: LinkResult): Promise<void> {
+    const drained = [this.#finish(this.#run!, result)];
+    if (this.#rival !== null) drained.push(this.#finish(this.#rival, cancelled));
+    this.#rival = null;
+    await Promise.all(drained);
+  }
+
+  #pull(run: LinkRun<Request, Event>): Promise<Pulled<Event | EndEvent>> {
+    if (run.pending !== null) return run.pending;
+    const nowMs = this.#context.clock.nowMs();
+    run.waitingSinceMs ??= nowMs;
+    run.pending = run.pull.next(this.#dueAtMs(run, nowMs));
+    return run.pending;
+  }
+
+  /** The one of two links that has something to say. */
+  #raceOf(run: LinkRun<Request, Event>, rival: LinkRun<Request, Event>): Promise<LinkRun<Request, Event>> {
+    return Promise.race([this.#pull(run).then(() => run), this.#pull(rival).then(() => rival)]);
+  }
+
+  /** Takes what a link said; the result of the call's link, or null while it goes on. */
+  #take(run: LinkRun<Request, Event>, pulled: Pulled<Event | EndEvent>): LinkResult | null {
+    run.waitingSinceMs = null;
+    const result = judge(run, pulled, this.#usage, this.#context);
+    if (run.usefulAtMs === null && run.call.useful) this.#becomeUseful(run);
+    if (result === null) return null;
+    if (result.outcome === "failed") {
+      if (pulled.kind === "overdue") this.#waited = true;
+      this.#noteFall(run, result);
+      const other = run === this.#run ? this.#rival : this.#run;
+      if (this.#rival === null || other === null) return result;
+      // The other one is at work already: nothing to wait for.
+      void this.#finish(run, result);
+      this.#tellFailover(other.link.provider.name, this.#fallen?.atMs ?? 0);
+      this.#standAlone(other, run);
+      return null;
+    }
+    if (result.outcome === "completed" && this.#rival !== null) this.#overtake(run);
+    return result;
+  }
+
+  #noteFall(run: LinkRun<Request, Event>, result: { fault: ProviderFault; overdueMs: number }): void {
+    this.#fallen = {
+      name: run.link.provider.name,
+      code: result.fault.code,
+      atMs: this.#context.clock.nowMs() - result.overdueMs,
+      midway: this.#fallen?.midway === true || run.usefulAtMs !== null,
+      told: false,
+    };
+  }
+
+  #becomeUseful(run: LinkRun<Request, Event>): void {
+    const { clock, conversation, observer } = this.#context;
+    run.usefulAtMs = clock.nowMs();
+    if (this.#rival !== null) this.#overtake(run);
+    const fromMs = usefulFromMs(run);
+    run.admission?.useful(fromMs === null ? null : run.usefulAtMs - fromMs);
+    this.#mayHedge = false;
+    observer?.useful?.(run.link.provider.name);
+    if (this.#parts.policy.stage !== "tts" || conversation === undefined) return;
+    const { name } = run.link.provider;
+    this.#parts.voices.set(conversation, name);
+    // A voice that took over inside a sentence stays; the spare's gives way as soon as a vendor is well.
+    if (this.#fallen?.midway === true && name !== floorName) conversation.preferred.tts = name;
+  }
+
+  /** `winner` was first of the two. */
+  #overtake(winner: LinkRun<Request, Event>): void {
+    const loser = winner === this.#run ? this.#rival! : this.#run!;
+    loser.extra = true;
+    void this.#finish(loser, cancelled);
+    this.#standAlone(winner, loser);
+  }
+
+  #standAlone(winner: LinkRun<Request, Event>, loser: LinkRun<Request, Event>): void {
+    const [slow, beside] = winner.hedge ? [loser, winner] : [winner, loser];
+    const { options, policy } = this.#parts;
+    this.#run = winner;
+    this.#rival = null;
+    if (winner.hedge) this.#context.observer?.overtook?.(winner.link.provider.name);
+    options.observer?.hedged?.(
+      policy.stage,
+      slow.link.provider.name,
+      beside.link.provider.name,
+      winner.hedge,
+    );
+  }
+
+  /** Reports a link's end to everybody and drains it. */
+  #finish(run: LinkRun<Request, Event>, result: LinkResult): Promise<void> {
+    const { clock, observer } = this.#context;
+    const { options, policy } = this.#parts;
+    const { name, model = "" } = run.link.provider;
+    const nowMs = clock.nowMs();
+    leaveGuard(run, result, nowMs);
+    const attempt: Attempt = {
+      stage: policy.stage,
+      provider: name,
+      outcome: result.outcome,
+      code: result.outcome === "failed" ? result.fault.code : null,
+      durationMs: nowMs - run.startedAtMs,
+      usefulMs: run.usefulAtMs === null ? null : run.usefulAtMs - run.startedAtMs,
+      overdueMs: result.outcome === "failed" ? result.overdueMs : 0,
+      usage: { ...run.usage },
+      model,
+      hedge: run.hedge,
+    };
+    options.onAttempt?.(attempt, this.#context);
+    observer?.ended(attempt);
+    return drainRun(run, result, this.#usage, clock).then(() =>
+      options.observer?.spent?.(
+        { stage: policy.stage, provider: name, model, usage: run.usage, extra: run.extra },
+        this.#context,
+      ),
+    );
+  }
+
+  // ---- when it is given up ----
+
+  /** The next moment at which something must be done about a link that says nothing. */
+  #dueAtMs(run: LinkRun<Request, Event>, nowMs: number): number {
+    return Math.min(this.#endAtMs(run, nowMs), this.#hedgeAtMs(run));
+  }
+
+  /** True when a silent link's time is really over; starts another beside it when that is what was due. */
+  #isOver(run: LinkRun<Request, Event>): boolean {
+    const nowMs = this.#context.clock.nowMs();
+    if (nowMs >= this.#endAtMs(run, nowMs)) return true;
+    if (nowMs >= this.#hedgeAtMs(run)) this.#hedge();
+    return false;
+  }
+
+  #endAtMs(run: LinkRun<Request, Event>, nowMs: number): number {
+    const { deadlineMs, unplayedMs } = this.#context;
+    const sinceMs = run.waitingSinceMs ?? nowMs;
+    // Nobody comes after the last link: where many wait for it, it is waited for as long as its queue is.
+    const queuedMs = run.last ? Math.min(queueMaxMs, run.link.provider.waitMs?.() ?? 0) : 0;
+    const dueAtMs = run.call.dueAtMs(run.startedAtMs, sinceMs, run.deadlines) + queuedMs;
+    const atMs = Math.min(deadlineMs, dueAtMs);
+    if (unplayedMs === undefined || run.usefulAtMs === null || run.last) return atMs;
+    // A stall: what is unplayed tells how long nobody notices, what the next link needs how long it may be waited for.
+    const leastAtMs = sinceMs + stallLeastMs;
+    if (nowMs < leastAtMs) return Math.min(atMs, leastAtMs);
+    const next = this.#nextReady();
+    if (next === undefined) return atMs;
+    const needMs = this.#needMs(next);
+    return Math.min(atMs, Math.max(leastAtMs, nowMs + Math.max(0, unplayedMs() - needMs)));
+  }
+
+  /** What `link` would need until it is heard. */
+  #needMs({ guard }: Link<Request, Event>): number {
+    const ownMs = guard?.latency.quantileMs(slowQuantile) ?? beginMs;
+    return ownMs + (this.#parts.options.downstreamMs?.() ?? 0);
+  }
+
+  #hedgeAtMs(run: LinkRun<Request, Event>): number {
+    if (!this.#mayHedge || this.#rival !== null || run.usefulAtMs !== null) return Number.POSITIVE_INFINITY;
+    const slowMs = run.link.guard?.latency.quantileMs(slowQuantile) ?? null;
+    const fromMs = usefulFromMs(run);
+    if (slowMs === null || fromMs === null) return Number.POSITIVE_INFINITY;
+    return fromMs + Math.max(hedgeLeastMs, slowMs);
+  }
+
+  /** Starts the next well vendor beside the slow one. The spare is not for that: it would win by answering worse. */
+  #hedge(): void {
+    this.#mayHedge = false;
+    const { guards } = this.#parts.options;
+    const index = this.#queue.findIndex(
+      ({ guard, provider }) => provider.name !== floorName && guard?.state === "closed" && guard.ready(),
+    );
+    const link = this.#queue[index];
+    if (guards === undefined || link === undefined) return;
+    // While enough is left to play nobody waits for this.
+    if ((this.#context.unplayedMs?.() ?? 0) > this.#needMs(link)) return;
+    if (!guards.hedges.take()) return;
+    const admission = link.guard?.admit() ?? "open";
+    if (typeof admission === "string") return;
+    this.#queue.splice(index, 1);
+    const call = this.#begin();
+    const asked = call.nextRequest(link.provider.name);
+    if (asked === null) return admission.end();
+    this.#rival = this.#start({ link, admission }, call, asked, true);
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Where in a text a voice is that gives no word times: its sound is laid along another rendering of the same text whose
+ * words are known (dynamic time warping over cepstra, the reference's end left open). Two voices that read the same words
+ * differ in pitch and pace, hardly in the order and colour of their sounds.
+ */
+import { fftBins, fftSamples, transformReal } from "../../workers/audio/fft.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
+
+/** Speech with the places of its words, mono int16. */
+export interface ReferenceSpeech {
+  pcm: Int16Array;
+  sampleRateHz: number;
+  words: readonly { text: string; fromSample: number }[];
+}
+
+const rateHz = 8_000;
+const windowSamples = 256;
+const hopSamples = 80;
+/** One step of an alignment, in ms. */
+export const hopMs = (hopSamples * 1_000) / rateHz;
+const bandCount = 20;
+const coefficients = 13;
+const lowestHz = 100;
+const highestHz = 3_900;
+/** Quieter than that (power of a band) is taken for that loud: the colour of silence says nothing. */
+const powerFloor = 1e4;
+/** Loudness tells less than colour. */
+const energyWeight = 0.3;
+/** The last of a reading is a silence. */
+const endColumns = 12;
+/** A step in which only one side goes on costs that much more: paces differ, but not for long. */
+const lonelyWeight = 1.15;
+
+const hann = Float64Array.from(
+  { length: windowSamples },
+  (_, index) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (index + 0.5)) / windowSamples),
+);
+const bands = triangles();
+const cosines = Float64Array.from({ length: coefficients * bandCount }, (_, index) => {
+  const order = Math.floor(index / bandCount);
+  return Math.cos((Math.PI * order * ((index % bandCount) + 0.5)) / bandCount);
+});
+
+/** Weights of the bands' triangles over the bins, on the mel scale. */
+function triangles(): { from: number; weights: Float64Array }[] {
+  const mel = (hz: number) => 2595 * Math.log10(1 + hz / 700);
+  const hz = (at: number) => 700 * (10 ** (at / 2595) - 1);
+  const step = (mel(highestHz) - mel(lowestHz)) / (bandCount + 1);
+  const edge = (index: number) => (hz(mel(lowestHz) + step * index) * fftSamples) / rateHz;
+  return Array.from({ length: bandCount }, (_, band) => {
+    const [low, middle, high] = [edge(band), edge(band + 1), edge(band + 2)];
+    const from = Math.ceil(low);
+    const weights = new Float64Array(Math.max(1, Math.min(fftBins - 1, Math.floor(high)) - from + 1));
+    for (let index = 0; index < weights.length; index += 1) {
+      const bin = from + index;
+      weights[index] = bin <= middle ? (bin - low) / (middle - low) : (high - bin) / (high - middle);
+    }
+    return { from, weights };
+  });
+}
+
+/** Cepstra of speech, a row a hop, each coefficient around its mean over the speech. */
+function cepstraOf(pcm: Int16Array, sampleRateHz: number, meanFrames = Number.POSITIVE_INFINITY): Float32Array {
+  const audio = sampleRateHz === rateHz ? pcm : resampleWhole(pcm, sampleRateHz, rateHz);
+  const frames = Math.max(0, Math.floor((audio.length - windowSamples) / hopSamples) + 1);
+  const rows = new Float32Array(frames * coefficients);
+  const input = new Float64Array(fftSamples);
+  const re = new Float64Array(fftBins);
+  const im = new Float64Array(fftBins);
+  const levels = new Float64Array(bandCount);
+  for (let frame = 0; frame < frames; frame += 1) {
+    for (let index = 0; index < windowSamples; index += 1) {
+      input[index] = audio[frame * hopSamples + index]! * hann[index]!;
+    }
+    transformReal(input, re, im);
+    for (let band = 0; band < bandCount; band += 1) {
+      const { from, weights } = bands[band]!;
+      let power = powerFloor;
+      for (let index = 0; index < weights.length; index += 1) {
+        const bin = from + index;
+        power += weights[index]! * (re[bin]! * re[bin]! + im[bin]! * im[bin]!);
+      }
+      levels[band] = Math.log(power);
+    }
+    for (let order = 0; order < coefficients; order += 1) {
+      let sum = 0;
+      for (let band = 0; band < bandCount; band += 1)
+        sum += levels[band]! * cosines[order * bandCount + band]!;
+      rows[frame * coefficients + order] = order === 0 ? sum * energyWeight : sum;
+    }
+  }
+  center(rows, frames, Math.min(frames, meanFrames));
+  return rows;
+}
+
+function center(rows: Float32Array, frames: number, meanFrames: number): void {
+  for (let order = 0; order < coefficients; order += 1) {
+    let mean = 0;
+    for (let frame = 0; frame < meanFrames; frame += 1) mean += rows[frame * coefficients + order]!;
+    mean /= Math.max(1, meanFrames);
+    for (let frame = 0; frame < frames; frame += 1) rows[frame * coefficients + order]! -= mean;
+  }
+}
+
+/** Where the words of a voice lie, as far as it has spoken. */
+export interface Alignment {
+  /** For every word of the reference that has begun: its first sample in the voice's own audio. */
+  starts: number[];
+  /** How well the two fit, mean distance a step; small is good. */
+  cost: number;
+  /** The voice has come to the reference's end. */
+  complete: boolean;
+}
+
+/**
+ * Lays the beginning of a reading along the whole of another.
+ *
+ * @param pcm - what the voice has said so far, mono int16 at `sampleRateHz`
+ * @returns null when either is too short to tell
+ */
+export function alignSpeech(
+  pcm: Int16Array,
+  sampleRateHz: number,
+  reference: ReferenceSpeech,
+): Alignment | null {
+  const spoken = cepstraOf(pcm, sampleRateHz);
+  // The mean of about the same words: what is usual in all of a sentence is not in its beginning.
+  const known = cepstraOf(reference.pcm, reference.sampleRateHz, spoken.length / coefficients);
+  const rows = spoken.length / coefficients;
+  const columns = known.length / coefficients;
+  if (rows < 5 || columns < 5) return null;
+  const { path, cost } = warp(spoken, rows, known, columns);
+  const starts: number[] = [];
+  for (const { fromSample } of reference.words) {
+    const column = (fromSample * 1_000) / reference.sampleRateHz / hopMs;
+    const row = path.findIndex((at) => at >= column);
+    if (row < 0) break;
+    starts.push(Math.round((row * hopMs * sampleRateHz) / 1_000));
+  }
+  return { starts, cost, complete: path[rows - 1]! >= columns - endColumns };
+}
+
+/** The cheapest way through both from their beginnings to the end of `spoken`. @returns the column of every row */
+function warp(
+  spoken: Float32Array,
+  rows: number,
+  known: Float32Array,
+  columns: number,
+): { path: Float64Array; cost: number } {
+  const steps = new Uint8Array(rows * columns);
+  let before = new Float64Array(columns).fill(Number.POSITIVE_INFINITY);
+  let now = new Float64Array(columns);
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1) {
+      const far = distance(spoken, row, known, column);
+      if (row === 0) {
+        // Leading silence of the reference may be longer.
+        now[column] = far + (column === 0 ? 0 : now[column - 1]! + 0);
+        steps[column] = 2;
+        continue;
+      }
+      const diagonal = column === 0 ? Number.POSITIVE_INFINITY : before[column - 1]! + far;
+      const alone = before[column]! + far * lonelyWeight;
+      const skipped = column === 0 ? Number.POSITIVE_INFINITY : now[column - 1]! + far * lonelyWeight;
+      const best = Math.min(diagonal, alone, skipped);
+      now[column] = best;
+      steps[row * columns + column] = best === diagonal ? 0 : best === alone ? 1 : 2;
+    }
+    [before, now] = [now, before];
+  }
+  let column = 0;
+  let cost = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < columns; index += 1) {
+    const mean = before[index]! / (rows + index);
+    if (mean < cost) [column, cost] = [index, mean];
+  }
+  const path = new Float64Array(rows);
+  for (let row = rows - 1; row >= 0; ) {
+    path[row] = Math.max(path[row]!, column);
+    const step = steps[row * columns + column]!;
+    if (step !== 1) column -= 1;
+    if (step !== 2) row -= 1;
+    if (column < 0) break;
+  }
+  return { path, cost };
+}
+
+function distance(spoken: Float32Array, row: number, known: Float32Array, column: number): number {
+  let sum = 0;
+  const a = row * coefficients;
+  const b = column * coefficients;
+  for (let order = 0; order < coefficients; order += 1) {
+    const gap = spoken[a + order]! - known[b + order]!;
+    sum += gap * gap;
+  }
+  return Math.sqrt(sum);
+}

@@ -1,0 +1,217 @@
+/** What is done to speech where one voice takes over from another, and how noise in place of speech is told. */
+
+/** A sample beyond this (int16, about -50 dB) is sound; below it a stream is as good as silent. */
+export const audibleLevel = 100;
+
+/** A sound that is cut off fades within that time, and the next one comes up within it. */
+export const fadeMs = 10;
+
+/** True if any sample is loud enough to be heard. */
+export function isAudible(pcm: Int16Array): boolean {
+  return firstAudible(pcm) >= 0;
+}
+
+/** Index of the first sample that is heard; -1 if none is. */
+export function firstAudible(pcm: Int16Array): number {
+  for (let index = 0; index < pcm.length; index += 1) {
+    const sample = pcm[index]!;
+    if (sample > audibleLevel || sample < -audibleLevel) return index;
+  }
+  return -1;
+}
+
+/** Index after the last sample that is heard; 0 if none is. */
+export function audibleEnd(pcm: Int16Array): number {
+  for (let index = pcm.length - 1; index >= 0; index -= 1) {
+    const sample = pcm[index]!;
+    if (sample > audibleLevel || sample < -audibleLevel) return index + 1;
+  }
+  return 0;
+}
+
+/** A copy that falls to silence over its whole length. */
+export function fadeOut(pcm: Int16Array): Int16Array {
+  return pcm.map((sample, index) => Math.round((sample * (pcm.length - index)) / (pcm.length + 1)));
+}
+
+/**
+ * A louder or softer copy; the same array where nothing is to be done.
+ *
+ * @param done - samples of the sound that came before; it comes up over the first `fadeSamples` of it
+ */
+export function shape(pcm: Int16Array, gain: number, done: number, fadeSamples: number): Int16Array {
+  if (gain === 1 && done >= fadeSamples) return pcm;
+  return pcm.map((sample, index) => {
+    const ramp = Math.min(1, (done + index + 1) / (fadeSamples + 1));
+    return Math.max(-32_768, Math.min(32_767, Math.round(sample * gain * ramp)));
+  });
+}
+
+const levelFrameMs = 20;
+/** Frames this much below the loudest are pauses. */
+const activeRatio = 0.1;
+
+/** How loud the spoken parts are. */
+export interface SpeechLevel {
+  /** Root of the mean square of the frames that hold speech. */
+  rms: number;
+  activeMs: number;
+}
+
+/** Loudness of speech, its pauses left out. */
+export function speechLevel(chunks: readonly Int16Array[], sampleRateHz: number): SpeechLevel {
+  const frame = (levelFrameMs * sampleRateHz) / 1_000;
+  const powers: number[] = [];
+  for (const pcm of chunks) {
+    for (let from = 0; from + frame <= pcm.length; from += frame) powers.push(power(pcm, from, frame));
+  }
+  const floor = Math.max(audibleLevel ** 2, Math.max(0, ...powers) * activeRatio ** 2);
+  const active = powers.filter((value) => value >= floor);
+  const mean = active.reduce((sum, value) => sum + value, 0) / Math.max(1, active.length);
+  return { rms: Math.sqrt(mean), activeMs: active.length * levelFrameMs };
+}
+
+function power(pcm: Int16Array, from: number, count: number): number {
+  let sum = 0;
+  for (let index = from; index < from + count; index += 1) sum += pcm[index]! * pcm[index]!;
+  return sum / count;
+}
+
+/** The quietest 20 ms in `[from, until)`: where a cut is heard least. @returns its middle */
+export function quietestAt(pcm: Int16Array, from: number, until: number, sampleRateHz: number): number {
+  const frame = Math.round((levelFrameMs * sampleRateHz) / 1_000);
+  const hop = Math.max(1, Math.round(frame / 4));
+  let best = until;
+  let least = Number.POSITIVE_INFINITY;
+  for (let at = from; at + frame <= until; at += hop) {
+    const value = power(pcm, at, frame);
+    // The latest of equally quiet places: as much as can be is heard.
+    if (value <= least) [best, least] = [at + Math.round(frame / 2), value];
+  }
+  return best;
+}
+
+// ---- noise ----
+
+/** Noise of that length is no sound of speech. */
+export const noiseMs = 300;
+/** White noise has nearly 1, fricatives 0.1 to 0.5, voiced sounds below 0.1. */
+const flatnessMin = 0.12;
+/** Neighbours this alike are no noise, whatever else they are: most frames of speech need no closer look. */
+const alikeMax = 0.75;
+/** Every so manieth sample is enough for that. */
+const glanceStep = 4;
+/** A noise is steady; a fricative swells and falls. */
+const spreadMaxDb = 4;
+const predictionOrder = 4;
+/** Quieter noise is a voice's breath. */
+const noiseLevelMin = 200;
+
+/** Watches a stream for noise in place of speech. */
+export interface NoiseWatch {
+  /** Takes the next samples. */
+  push(pcm: Int16Array): void;
+  /** Where the noise (or what may become it) began that lasts to the end of what was seen; null while there is none. */
+  readonly suspectFrom: number | null;
+  /** It lasted long enough to be sure. */
+  readonly isNoise: boolean;
+}
+
+/**
+ * Spectral flatness by linear prediction (what four samples tell of the fifth), in frames of 20 ms.
+ *
+ * @param speedRatio - of the speech: slow fricatives last longer
+ */
+export function createNoiseWatch(sampleRateHz: number, speedRatio: number): NoiseWatch {
+  const frameSamples = Math.round((levelFrameMs * sampleRateHz) / 1_000);
+  const frame = new Int16Array(frameSamples);
+  const framesMin = Math.ceil(noiseMs / levelFrameMs / Math.min(1, speedRatio));
+  let filled = 0;
+  let seen = 0;
+  let runFrom = 0;
+  let run = 0;
+  let lowestDb = 0;
+  let highestDb = 0;
+  let sure = false;
+
+  function judgeFrame(pcm: Int16Array, at: number): void {
+    const from = seen - frameSamples;
+    if (looksVoiced(pcm, at, frameSamples)) {
+      run = 0;
+      return;
+    }
+    const { level, flatness } = measureFrame(Float64Array.from(pcm.subarray(at, at + frameSamples)));
+    if (level < noiseLevelMin || flatness < flatnessMin) {
+      run = 0;
+      return;
+    }
+    const db = 20 * Math.log10(level);
+    if (run > 0 && Math.max(highestDb, db) - Math.min(lowestDb, db) > spreadMaxDb) run = 0;
+    if (run === 0) [runFrom, lowestDb, highestDb] = [from, db, db];
+    lowestDb = Math.min(lowestDb, db);
+    highestDb = Math.max(highestDb, db);
+    run += 1;
+    if (run >= framesMin) sure = true;
+  }
+
+  return {
+    push(pcm) {
+      for (let from = 0; from < pcm.length && !sure; ) {
+        const count = Math.min(pcm.length - from, frameSamples - filled);
+        seen += count;
+        // A frame that lies in one piece is looked at where it is.
+        if (count === frameSamples) judgeFrame(pcm, from);
+        else {
+          frame.set(pcm.subarray(from, from + count), filled);
+          filled += count;
+          if (filled === frameSamples) {
+            filled = 0;
+            judgeFrame(frame, 0);
+          }
+        }
+        from += count;
+      }
+    },
+    get suspectFrom() {
+      return run > 0 ? runFrom : null;
+    },
+    get isNoise() {
+      return sure;
+    },
+  };
+}
+
+function looksVoiced(pcm: Int16Array, from: number, count: number): boolean {
+  let total = 1;
+  let alike = 0;
+  for (let index = from + 1; index < from + count; index += glanceStep) {
+    const sample = pcm[index]!;
+    total += sample * sample;
+    alike += sample * pcm[index - 1]!;
+  }
+  return total < noiseLevelMin * noiseLevelMin * (count / glanceStep) || alike / total > alikeMax;
+}
+
+/** Level, and the share of the power that can't be predicted (Levinson's recursion). */
+function measureFrame(frame: Float64Array): { level: number; flatness: number } {
+  const lags = new Float64Array(predictionOrder + 1);
+  for (let lag = 0; lag <= predictionOrder; lag += 1) {
+    for (let index = lag; index < frame.length; index += 1) lags[lag]! += frame[index]! * frame[index - lag]!;
+  }
+  const total = lags[0]!;
+  if (total <= 0) return { level: 0, flatness: 0 };
+  let error = total;
+  let weights = [1];
+  for (let order = 1; order <= predictionOrder && error > 0; order += 1) {
+    let sum = 0;
+    for (let index = 0; index < order; index += 1) sum += weights[index]! * lags[order - index]!;
+    const reflection = -sum / error;
+    const next = [...weights, 0];
+    for (let index = 1; index <= order; index += 1) {
+      next[index] = (weights[index] ?? 0) + reflection * weights[order - index]!;
+    }
+    weights = next;
+    error *= 1 - reflection * reflection;
+  }
+  return { level: Math.sqrt(total / frame.length), flatness: Math.max(0, error) / total };
+}

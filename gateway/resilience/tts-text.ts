@@ -1,0 +1,91 @@
+/** A text as a voice will speak it: its words, and about how long each takes. */
+
+/** A run without spaces that holds a letter or digit. */
+export interface SpokenToken {
+  text: string;
+  /** Its first character. */
+  at: number;
+  /** Expected at speed 1, the pause after it included. */
+  durationMs: number;
+}
+
+/** Fitted to the word times of four voices over 90 sentences of prose; paces differ by a tenth from voice to voice. */
+const perWordMs = -50;
+const perSyllableMs = 40;
+const perLetterMs = 68;
+const perDigitMs = 320;
+const perInitialMs = 150;
+const leastMs = 80;
+const clausePauseMs = 200;
+const stopPauseMs = 270;
+/** Scripts that write a syllable or more in a character. */
+const perWideCharMs = 180;
+
+/** The words of `text` in order. */
+export function spokenTokens(text: string): SpokenToken[] {
+  const tokens: SpokenToken[] = [];
+  for (const found of text.matchAll(/\S+/g)) {
+    const [written] = found;
+    if (!/[\p{L}\p{N}]/u.test(written)) continue;
+    tokens.push({ text: written, at: found.index, durationMs: durationOf(written) });
+  }
+  return tokens;
+}
+
+/** Sum of the expected durations, ms at speed 1. */
+export function expectedMs(tokens: readonly SpokenToken[]): number {
+  return tokens.reduce((sum, { durationMs }) => sum + durationMs, 0);
+}
+
+function durationOf(written: string): number {
+  const letters = written.match(/\p{L}/gu) ?? [];
+  const digits = written.match(/\p{N}/gu)?.length ?? 0;
+  const wide = letters.filter((letter) => /[\u2e80-\ud7ff]/.test(letter)).length;
+  let ms = digits * perDigitMs + wide * perWideCharMs;
+  const narrow = letters.length - wide;
+  if (narrow > 0) {
+    const initials = narrow > 1 && letters.every((letter) => letter !== letter.toLowerCase());
+    ms += initials
+      ? narrow * perInitialMs
+      : perWordMs + narrow * perLetterMs + syllables(written) * perSyllableMs;
+  }
+  return Math.max(leastMs, ms) + pauseAfter(written);
+}
+
+function pauseAfter(written: string): number {
+  if (/[.!?…。！？]["'”’)\]]*$/u.test(written)) return stopPauseMs;
+  return /[,;:，；：、—–]["'”’)\]]*$/u.test(written) ? clausePauseMs : 0;
+}
+
+function syllables(written: string): number {
+  const groups = written.toLowerCase().match(/[aeiouyàâäéèêëîïôöùûüáíóúæøå]+/g)?.length ?? 0;
+  const silent = groups > 1 && /[^aeiouyl]e[^\p{L}]*$/iu.test(written);
+  return Math.max(1, silent ? groups - 1 : groups);
+}
+
+/** Words of the text that are looked through for the one that a mark is spelt like. */
+const namedAhead = 5;
+
+/**
+ * Finds out which words of a text a voice's marks mean. Vendors spell out what is written ("350" in three marks, "Dr." in
+ * one): marks that are spelt like none of the next words are all of one word, until one is found again.
+ */
+export function createNamer(tokens: readonly SpokenToken[]): (mark: string) => number {
+  let named = -1;
+  let lost = false;
+  return (mark) => {
+    const wanted = letters(mark);
+    if (wanted === "") return Math.max(0, named);
+    const found = tokens.findIndex(
+      ({ text }, index) => index > named && index <= named + namedAhead && letters(text) === wanted,
+    );
+    if (found >= 0) named = found;
+    else if (!lost) named = Math.min(named + 1, tokens.length - 1);
+    lost = found < 0;
+    return named;
+  };
+}
+
+function letters(text: string): string {
+  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+}
