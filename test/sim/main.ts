@@ -1,0 +1,46 @@
+/**
+ * `npm run sim`: a million turns over failing vendors under a virtual clock. `--turns N`, `--from SEED`, `--workers N`; a
+ * broken promise is printed with its seed, and `--seed N` replays exactly that one.
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { runSimulations } from "./run.ts";
+
+const { values } = parseArgs({
+  options: {
+    turns: { type: "string", default: "1000000" },
+    from: { type: "string", default: "1" },
+    seed: { type: "string" },
+    workers: { type: "string", default: String(availableParallelism()) },
+  },
+});
+
+function wholeNumber(name: "turns" | "from" | "seed" | "workers", max: number): number {
+  const value = Number(values[name]);
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  console.error(`--${name} must be a whole number from 1 to ${max}`);
+  process.exit(2);
+}
+
+const single = values.seed === undefined ? null : wholeNumber("seed", 2 ** 31);
+const startedAtMs = performance.now();
+const outcome = await runSimulations({
+  turns: single === null ? wholeNumber("turns", 100_000_000) : 1,
+  fromSeed: single ?? wholeNumber("from", 2 ** 31),
+  workers: single === null ? wholeNumber("workers", 64) : 1,
+  onProgress: ({ turns, seeds }) =>
+    process.stderr.write(
+      `\r${turns} turns, ${seeds} seeds, ${Math.round((performance.now() - startedAtMs) / 1000)} s`,
+    ),
+});
+process.stderr.write("\n");
+for (const { seed, problems } of outcome.broken) {
+  console.log(`seed ${seed} (npm run sim -- --seed ${seed})`);
+  for (const problem of problems) console.log(`  ${problem}`);
+}
+const seconds = (performance.now() - startedAtMs) / 1000;
+console.log(
+  `${outcome.turns} turns over ${outcome.seeds} seeds, ${outcome.switches} of them rescued, ` +
+    `${Math.round(outcome.turns / seconds)} a second; ${outcome.brokenSeeds} seeds with a broken promise`,
+);
+process.exitCode = outcome.brokenSeeds === 0 ? 0 : 1;

@@ -1,0 +1,71 @@
+/** Runs simulations on worker threads, since the faked time of one is global. */
+import { Worker } from "node:worker_threads";
+import type { Mutant, SimulationResult } from "./simulation.ts";
+
+export interface RunOptions {
+  /** Ends at the seed with which so many turns were held. */
+  turns: number;
+  fromSeed: number;
+  workers: number;
+  /** A fault in our own house that must be found. */
+  mutant?: Mutant;
+  onProgress?(soFar: { turns: number; seeds: number }): void;
+}
+
+export interface RunOutcome {
+  turns: number;
+  seeds: number;
+  /** Replies in which a vendor failed and another went on. */
+  switches: number;
+  brokenSeeds: number;
+  /** The first of them. */
+  broken: { seed: number; problems: string[] }[];
+}
+
+/** What a worker is told: a seed to run, or nothing more. */
+export interface ToWorker {
+  seed: number;
+  mutant?: Mutant;
+}
+
+const brokenKept = 20;
+const problemsKept = 5;
+const progressEvery = 100;
+
+/** @throws what a worker threw that is no broken promise but a bug of the simulation */
+export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
+  const outcome: RunOutcome = { turns: 0, seeds: 0, switches: 0, brokenSeeds: 0, broken: [] };
+  let nextSeed = options.fromSeed;
+  const add = ({ seed, turns, switches, problems }: SimulationResult) => {
+    outcome.turns += turns;
+    outcome.seeds += 1;
+    outcome.switches += switches;
+    if (problems.length > 0) {
+      outcome.brokenSeeds += 1;
+      if (outcome.broken.length < brokenKept) {
+        outcome.broken.push({ seed, problems: problems.slice(0, problemsKept) });
+      }
+    }
+    if (outcome.seeds % progressEvery === 0) options.onProgress?.(outcome);
+  };
+  const work = () =>
+    new Promise<void>((resolve, reject) => {
+      const worker = new Worker(new URL("./worker.ts", import.meta.url));
+      const next = () => {
+        if (outcome.turns >= options.turns) return void worker.terminate().then(() => resolve());
+        const message: ToWorker = { seed: nextSeed };
+        if (options.mutant !== undefined) message.mutant = options.mutant;
+        nextSeed += 1;
+        worker.postMessage(message);
+      };
+      worker.on("message", (result: SimulationResult) => {
+        add(result);
+        next();
+      });
+      worker.on("error", reject);
+      next();
+    });
+  await Promise.all(Array.from({ length: options.workers }, work));
+  outcome.broken.sort((a, b) => a.seed - b.seed);
+  return outcome;
+}
