@@ -129,7 +129,7 @@ function complaint(from: string, { target, typeOnly }: Import): string | null {
     case "client":
       return "a client knows the gateway only by wire";
     case "loadtest":
-      return /^workers\/speech\/(flite|resample)[a-z-]*\.ts$/.test(target) || other === "client"
+      return /^workers\/speech\/(flite|resample|utterance)[a-z-]*\.ts$/.test(target) || other === "client"
         ? null
         : "the harness knows the gateway only by wire";
   }

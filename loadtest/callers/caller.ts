@@ -43,6 +43,8 @@ export interface CallerOptions {
   room?: Int16Array;
   /** More settings for `session.update`, merged into `session`. */
   session?: Record<string, unknown>;
+  /** Every event of the gateway's, once the session is configured; must not throw. */
+  onEvent?(event: WireEvent, atMs: number): void;
 }
 
 /** What a call came to. */
@@ -55,7 +57,8 @@ export interface CallResult {
   durationSeconds: number;
 }
 
-interface WireEvent {
+/** Any event of the gateway's. */
+export interface WireEvent {
   type: string;
   [key: string]: unknown;
 }
@@ -71,6 +74,7 @@ export class Caller {
   #finish: ((result: CallResult) => void) | null = null;
   #startMs = 0;
   #quietFrames = 0;
+  #script: Script;
   #nextLine = 0;
   #speaking: { frames: Frames; at: number } | null = null;
   /** When the last line's speech ended by the schedule. */
@@ -82,6 +86,7 @@ export class Caller {
 
   private constructor(options: CallerOptions, socket: WebSocket) {
     this.#options = options;
+    this.#script = options.script;
     this.#socket = socket;
     socket.on("message", (data, isBinary) => this.#onMessage(data as Buffer, isBinary));
     socket.on("close", (code, reason) => this.#onClose(code, reason.toString()));
@@ -139,15 +144,25 @@ export class Caller {
     });
   }
 
-  /** Speaks the script from `startMs` (performance.now) on; resolves after the last reply, or when the line dropped. */
-  speak(startMs: number): Promise<CallResult> {
+  /**
+   * Speaks the script, or another one, from `startMs` (performance.now) on; resolves after the last reply, or when the
+   * line dropped. May be called again when it has resolved; the result holds the turns of all scripts.
+   */
+  speak(startMs: number, script: Script = this.#options.script): Promise<CallResult> {
     this.#startMs = startMs + (this.#options.phaseMs ?? 0);
     this.#lineEndMs = this.#startMs;
+    this.#script = script;
+    this.#nextLine = 0;
     return new Promise((resolve) => {
       this.#finish = resolve;
       if (this.#closedEarly) this.#end(performance.now());
       else this.#leave = this.#options.pacer.add(this.#startMs, (_, dueMs) => this.#frame(dueMs));
     });
+  }
+
+  /** Sends a client event beside the speech. */
+  send(event: Record<string, unknown>): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(event));
   }
 
   /** Hangs up. */
@@ -180,13 +195,13 @@ export class Caller {
   }
 
   #maybeBegin(atMs: number): void {
-    const line = this.#options.script[this.#nextLine];
+    const line = this.#script[this.#nextLine];
     if (line === undefined || !this.#isCue(line, atMs)) return;
     const frames = framesOf(line.utterance, this.#options.audio);
     const voicedFrameMs = atMs + frames.lastVoicedFrame * frameMs;
     this.#turns.push(
       openTurn(
-        this.#nextLine,
+        this.#turns.length,
         line.utterance.text,
         voicedFrameMs + frames.lastVoicedOffsetMs,
         voicedFrameMs + frameMs,
@@ -208,7 +223,7 @@ export class Caller {
   }
 
   #isOver(atMs: number): boolean {
-    if (this.#nextLine < this.#options.script.length) return false;
+    if (this.#nextLine < this.#script.length) return false;
     const last = this.#turns.at(-1);
     if (last === undefined) return atMs >= this.#startMs;
     const settled = last.doneAtMs !== null && (last.report !== null || !this.#options.debug);
@@ -242,6 +257,7 @@ export class Caller {
   }
 
   #onEvent(event: WireEvent, nowMs: number): void {
+    this.#options.onEvent?.(event, nowMs);
     switch (event.type) {
       case "response.created":
         this.#onResponseCreated((event.response as { id: string }).id, nowMs);
@@ -259,9 +275,11 @@ export class Caller {
         break;
       }
       case "response.done": {
-        const response = event.response as { id: string; status: string };
+        const response = event.response as { id: string; status: string; output?: { type: string }[] };
         const turn = this.#turnOfResponse.get(response.id);
-        if (turn && turn.responseId === response.id) {
+        // After a function's call the answer is still to come.
+        const asks = response.output?.some((item) => item.type === "function_call") === true;
+        if (turn && turn.responseId === response.id && !asks) {
           turn.doneAtMs = nowMs;
           turn.status = response.status;
         }
@@ -311,6 +329,8 @@ export class Caller {
     if (turn === null) return;
     turn.firstAudioAtMs ??= nowMs;
     if (turn.firstSoundAtMs === null && hasSound(pcm)) turn.firstSoundAtMs = nowMs;
-    if (this.#options.keepAudio) turn.replyPieces.push(pcm);
+    if (!this.#options.keepAudio) return;
+    turn.replyPieces.push(pcm);
+    turn.replyPiecesAtMs.push(nowMs);
   }
 }

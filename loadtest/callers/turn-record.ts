@@ -22,6 +22,8 @@ export interface TurnRecord {
   underrunMs: number;
   /** Only when the caller keeps audio; mono int16 at the caller's rate. */
   replyPieces: Int16Array[];
+  /** When each of them came. */
+  replyPiecesAtMs: number[];
   /** The gateway's own account of the turn, from `parley.turn` (only with `debug`). */
   report: TurnEvent | null;
   /** The reply began before the caller had finished speaking. */
@@ -49,6 +51,7 @@ export function openTurn(
     replyText: "",
     underrunMs: 0,
     replyPieces: [],
+    replyPiecesAtMs: [],
     report: null,
     cutIn: false,
   };

@@ -56,9 +56,11 @@ export function drawOutage(
   const shapes: string[] = [];
   for (const [index, turn] of turns.entries()) {
     const askedUntilMs = turn.askedUntilMs - startedAtMs;
-    const titleX = x(askedUntilMs - askedMs).toFixed(1);
+    const atX = x(askedUntilMs - askedMs);
+    const titleX = atX.toFixed(1);
+    const anchor = atX > width * 0.75 ? ' text-anchor="end"' : "";
     shapes.push(
-      `<text class="title" x="${titleX}" y="${index % 2 === 0 ? 30 : 50}">${index + 1}. ${escapeText(turn.title)}</text>`,
+      `<text class="title"${anchor} x="${anchor === "" ? titleX : width - right}" y="${index % 2 === 0 ? 30 : 50}">${index + 1}. ${escapeText(turn.title)}</text>`,
     );
     shapes.push(
       `<line x1="${titleX}" x2="${titleX}" y1="${index % 2 === 0 ? 34 : 54}" y2="${row(vendors.length + 2)}" stroke="#d1d5db"/>`,

@@ -38,12 +38,12 @@ const scenes: readonly Scene[] = [
     faults: { gemini: { kind: "unavailable" }, claude: { kind: "unavailable" } },
   },
   {
-    question: "What is a barge-in?",
+    question: "Please count to forty.",
     title: "the voice dies in mid-sentence",
     faults: {
       gemini: { kind: "unavailable" },
       claude: { kind: "unavailable" },
-      "google-tts": { kind: "cut", afterPieces: 9 },
+      "google-tts": { kind: "cut", afterPieces: 45 },
     },
   },
 ];

@@ -1,0 +1,84 @@
+/** What a drill is: a claim about the gateway, the faults that put it to the test, and what may happen meanwhile. */
+import type { Capability, Fault, StandinName } from "../standins/standin.ts";
+
+/** A fault that is put on, or taken off (null), so long after the callers begin to speak under it. */
+export interface FaultStep {
+  atMs: number;
+  standins: readonly StandinName[];
+  fault: Fault | null;
+}
+
+/**
+ * What callers do while the faults are on. `short`: questions of one breath. `long`: questions that are answered at length.
+ * `barge-in`: they interrupt a long answer. `tool`: they ask for what needs a function.
+ */
+export type Talk = "short" | "long" | "barge-in" | "tool";
+
+/** What a drill tolerates over all its sessions, while the faults are on. */
+export interface Tolerances {
+  /** Turns in which nothing was heard. */
+  silentTurns: number;
+  /** Turns that ended without an answer (an apology is none). */
+  lostTurns: number;
+  missingWords: number;
+  /** Beside those that `repeatedWordsPerSwitch` allows. */
+  repeatedWords: number;
+  /** For vendors that don't tell where their words lie. */
+  repeatedWordsPerSwitch: number;
+  /** Words in the conversation's history that were not heard. */
+  unheardWords: number;
+  /** Gap inside a reply beyond the pauses of speech. */
+  gapP95Ms: number;
+  /** Last voiced sample to first sound; null: not judged. */
+  firstSoundP95Ms: number | null;
+  /** Functions called more than once for one question. */
+  repeatedTools: number;
+}
+
+/** None may be silent, lost, repeated or invented. */
+export const strict: Readonly<Tolerances> = {
+  silentTurns: 0,
+  lostTurns: 0,
+  missingWords: 0,
+  repeatedWords: 0,
+  repeatedWordsPerSwitch: 0,
+  unheardWords: 0,
+  gapP95Ms: 500,
+  firstSoundP95Ms: null,
+  repeatedTools: 0,
+};
+
+export interface Drill {
+  name: string;
+  title: string;
+  /** What should be true of the gateway, whatever happens. */
+  hypothesis: string;
+  /** The gateway's chains: names as in PARLEY_STT, PARLEY_AI, PARLEY_TTS. */
+  chains: Readonly<Record<Capability, readonly string[]>>;
+  /** More settings of the gateway. */
+  settings: Readonly<Record<string, string>>;
+  talk: Talk;
+  steps: readonly FaultStep[];
+  tolerances: Tolerances;
+  /** Callers, where the drill is about a crowd. */
+  sessions: number | null;
+  /** It is made to fail: a drill that can't fail proves nothing. */
+  isCanary: boolean;
+}
+
+/** The stand-in for a chain's link; null for the embedded engine. */
+export function standinOf(capability: Capability, link: string): StandinName | null {
+  const names: Readonly<Record<Capability, Readonly<Record<string, StandinName>>>> = {
+    stt: { google: "google-stt", deepgram: "deepgram", openai: "openai-stt" },
+    ai: { gemini: "gemini", claude: "claude", openai: "openai" },
+    tts: { google: "google-tts", elevenlabs: "elevenlabs", cartesia: "cartesia", openai: "openai-tts" },
+  };
+  return names[capability][link] ?? null;
+}
+
+/** All stand-ins that a drill's chains call. */
+export function standinsOf(drill: Drill): StandinName[] {
+  return (["stt", "ai", "tts"] as const).flatMap((capability) =>
+    drill.chains[capability].flatMap((link) => standinOf(capability, link) ?? []),
+  );
+}

@@ -1,0 +1,73 @@
+/** Which words were heard: of every source that was found in the audio, those of whose sound enough is there. */
+import { blockSamples, type Source, type Stretch, soundingBlocks } from "./speech-finder.ts";
+
+/** A word in what the caller received. Samples at 16 kHz. */
+export interface HeardWord {
+  text: string;
+  /** Who spoke it. */
+  voice: string;
+  /** Where its sound begins and ends in the audio. */
+  atSample: number;
+  untilSample: number;
+}
+
+export interface HeardSpeech {
+  words: HeardWord[];
+  /** Words of which only a part was to be heard. */
+  fragments: HeardWord[];
+}
+
+/** A word is heard with that share of its sound, and a fragment with this. */
+const heardRatio = 0.6;
+const fragmentRatio = 0.2;
+
+/** The words of all stretches in the audio's order. */
+export function wordsHeard(sources: readonly Source[], stretches: readonly Stretch[]): HeardSpeech {
+  const words: HeardWord[] = [];
+  const fragments: HeardWord[] = [];
+  const soundings = sources.map((source) => soundingBlocks(source.pcm));
+  // What an earlier stretch of the same source gave of a word that was broken off in it.
+  const begun = new Map<string, number>();
+  for (const stretch of stretches) {
+    const source = sources[stretch.source]!;
+    const sounding = soundings[stretch.source]!;
+    for (const [index, word] of source.words.entries()) {
+      const from = Math.floor(word.fromSample / blockSamples);
+      const until = Math.ceil((source.words[index + 1]?.fromSample ?? source.pcm.length) / blockSamples);
+      const share = shareOf(sounding, stretch, from, until);
+      if (share < fragmentRatio) continue;
+      const key = `${stretch.source} ${index}`;
+      const together = share + (begun.get(key) ?? 0);
+      const heard = together >= heardRatio;
+      begun.set(key, heard ? 0 : together);
+      const offset = stretch.atSample - stretch.fromSample;
+      (heard ? words : fragments).push({
+        text: word.text,
+        voice: source.voice,
+        atSample: Math.max(word.fromSample, stretch.fromSample) + offset,
+        untilSample: Math.min(until * blockSamples, stretch.untilSample) + offset,
+      });
+      // Its beginning is no fragment of its own any more.
+      if (heard && share < heardRatio) dropLast(fragments, word.text);
+    }
+  }
+  return { words, fragments };
+}
+
+/** Which share of a word's sounding blocks the stretch holds. */
+function shareOf(sounding: Uint8Array, stretch: Stretch, from: number, until: number): number {
+  const first = stretch.fromSample / blockSamples;
+  let [sounds, same] = [0, 0];
+  for (let block = from; block < until; block++) {
+    if (sounding[block] !== 1) continue;
+    sounds++;
+    same += stretch.same[block - first] ?? 0;
+  }
+  if (sounds > 0) return same / sounds;
+  return from >= first && until <= first + stretch.same.length ? 1 : 0;
+}
+
+function dropLast(fragments: HeardWord[], text: string): void {
+  const at = fragments.findLastIndex((fragment) => fragment.text === text);
+  if (at >= 0) fragments.splice(at, 1);
+}

@@ -1,0 +1,165 @@
+/** `npm run drill -- NAME|all`: runs drills, writes journals, pages and recordings; the exit code is the verdict. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { Drill } from "./drill.ts";
+import { drills } from "./drills.ts";
+import { writeJournal } from "./journal.ts";
+import type { Probe } from "./measures.ts";
+import { drawPage } from "./page.ts";
+import { recordCall } from "./recording.ts";
+import { type DrillRun, runDrill } from "./runner.ts";
+import { judgeRun, type Verdict } from "./verdict.ts";
+
+const defaultSessions = 5;
+const maxSessions = 1000;
+const maxSeeds = 20;
+const maxRecordings = 10;
+const usage = `npm run drill -- NAME... | all [options]
+  --sessions N   callers at once (${defaultSessions}; a drill about a crowd has its own number)
+  --seeds A,B    one run for each (1)
+  --quick        fewer turns
+  --out FOLDER   where journals, pages and recordings go (drill-reports)
+  --list         names the drills
+`;
+
+/** Options that can't be. */
+class UsageError extends Error {}
+
+interface Options {
+  drills: Drill[];
+  seeds: number[];
+  sessions: number;
+  quick: boolean;
+  out: string;
+}
+
+function readWhole(text: string, name: string, most: number): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > most) {
+    throw new UsageError(`--${name} must be a whole number from 1 to ${most}`);
+  }
+  return number;
+}
+
+function readOptions(args: string[]): Options | "list" | "help" {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      sessions: { type: "string" },
+      seeds: { type: "string" },
+      quick: { type: "boolean" },
+      out: { type: "string" },
+      list: { type: "boolean" },
+      help: { type: "boolean" },
+    },
+  });
+  if (values.help) return "help";
+  if (values.list) return "list";
+  if (positionals.length === 0) throw new UsageError("name a drill, or all");
+  const seeds = (values.seeds ?? "1").split(",").map((seed) => readWhole(seed, "seeds", 2 ** 31));
+  if (seeds.length > maxSeeds) throw new UsageError(`at most ${maxSeeds} seeds`);
+  return {
+    drills: positionals.flatMap(findDrills),
+    seeds,
+    sessions: readWhole(values.sessions ?? String(defaultSessions), "sessions", maxSessions),
+    quick: values.quick === true,
+    out: resolve(values.out ?? "drill-reports"),
+  };
+}
+
+function findDrills(name: string): Drill[] {
+  if (name === "all") return [...drills];
+  const drill = drills.find((one) => one.name === name);
+  if (drill === undefined) throw new UsageError(`there is no drill ${name.slice(0, 60)}; --list names them`);
+  return [drill];
+}
+
+function describe(probe: Probe): string {
+  const value = probe.value === null ? "none" : Number(probe.value.toFixed(1));
+  const wanted = probe.tolerance === null || probe.tolerance > 1e9 ? "" : ` (at most ${probe.tolerance})`;
+  return `    ${probe.isMet === false ? "✗" : probe.isMet ? "✓" : "·"} ${probe.name}: ${value} ${probe.unit}${wanted}`;
+}
+
+function printVerdict(run: DrillRun, verdict: Verdict): void {
+  for (const phase of ["before", "during", "after"] as const) {
+    process.stdout.write(`  ${phase}\n${verdict[phase].map(describe).join("\n")}\n`);
+  }
+  if (!run.health.healthy) {
+    const late = run.health.latenessP99Ms.toFixed(1);
+    process.stdout.write(`  The callers themselves were late (p99 ${late} ms): times are worth less.\n`);
+  }
+}
+
+async function writeReport(folder: string, run: DrillRun, verdict: Verdict): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const recordings: string[] = [];
+  const fromMs = run.startedAtMs - performance.timeOrigin;
+  for (const [index, caller] of run.callers.slice(0, maxRecordings).entries()) {
+    const name = `caller-${index + 1}.wav`;
+    await writeFile(join(folder, name), recordCall(caller, fromMs));
+    recordings.push(name);
+  }
+  await writeFile(join(folder, "journal.json"), `${JSON.stringify(writeJournal(run, verdict), null, 1)}\n`);
+  await writeFile(join(folder, "index.html"), drawPage(run, verdict, recordings));
+  await writeFile(join(folder, "gateway.log"), run.log);
+}
+
+/** @returns whether the drill did as it should: held, or failed if it is the canary */
+async function runOne(drill: Drill, seed: number, options: Options): Promise<boolean> {
+  process.stdout.write(`${drill.name} (seed ${seed}): ${drill.title}\n`);
+  const onStep = (text: string) => process.stdout.write(`  … ${text}\n`);
+  const { sessions, quick } = options;
+  const run = await runDrill(drill, { seed, sessions, quick, onStep });
+  const verdict = judgeRun(run);
+  const folder = join(options.out, `${drill.name}-${seed}`);
+  await writeReport(folder, run, verdict);
+  printVerdict(run, verdict);
+  const held = verdict.isDeviated ? "DEVIATED" : "held";
+  if (verdict.isInconclusive) {
+    process.stdout.write(
+      "  This machine was too busy to tell whose fault it was: run it again when it is not.\n",
+    );
+  }
+  process.stdout.write(
+    `  ${drill.isCanary ? `canary: ${held}, as it ${verdict.isDeviated ? "must" : "must not"}` : held}; ${folder}/index.html\n\n`,
+  );
+  return verdict.isDeviated === drill.isCanary;
+}
+
+/** Runs the drills of `args`. @returns the exit code: 0 when all held, 1 when one did not, 2 for a wrong command line */
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === "help") process.stdout.write(usage);
+  if (options === "list") {
+    for (const { name, title } of drills) process.stdout.write(`${name.padEnd(26)}${title}\n`);
+  }
+  if (options === "help" || options === "list") return 0;
+  const failed: string[] = [];
+  for (const drill of options.drills) {
+    for (const seed of options.seeds) {
+      if (!(await runOne(drill, seed, options))) failed.push(`${drill.name} (seed ${seed})`);
+    }
+  }
+  // Alone the canary says what it is for: a drill that fails is told by the exit code.
+  const onlyCanary = options.drills.every((drill) => drill.isCanary);
+  const count = options.drills.length * options.seeds.length;
+  process.stdout.write(`${count - failed.length} of ${count} as they should be\n`);
+  for (const name of failed) process.stdout.write(`  ✗ ${name}\n`);
+  if (onlyCanary) return failed.length === 0 ? 1 : 0;
+  return failed.length === 0 ? 0 : 1;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const misused = error instanceof UsageError || code.startsWith("ERR_PARSE_ARGS");
+    process.stderr.write(misused ? `${message}\n\n${usage}` : `${message}\n`);
+    process.exit(misused ? 2 : 3);
+  },
+);

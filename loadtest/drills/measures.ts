@@ -1,0 +1,165 @@
+/** What a drill comes to in numbers: of the callers' turns and of the stand-ins' record. */
+import type { CallRecord } from "../standins/call-record.ts";
+import { registry } from "../standins/registry.ts";
+import type { Tolerances } from "./drill.ts";
+import type { TurnVerdict } from "./turn-judge.ts";
+
+/** One number with what is tolerated; `isMet` is null for numbers that are only shown. */
+export interface Probe {
+  name: string;
+  value: number | null;
+  unit: string;
+  tolerance: number | null;
+  isMet: boolean | null;
+}
+
+/** A judged turn of one caller. */
+export interface JudgedTurn extends TurnVerdict {
+  caller: number;
+  phase: "before" | "during" | "after";
+  toolCalls: number;
+  /** Of a caller who joined when the faults were over. */
+  isNewcomer: boolean;
+}
+
+/** Nearest rank; null of nothing. */
+export function percentileOf(values: readonly number[], share: number): number | null {
+  if (values.length === 0) return null;
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))]!;
+}
+
+function atMost(name: string, value: number | null, unit: string, tolerance: number | null): Probe {
+  // What could not be measured is not met: a drill without turns proves nothing.
+  const isMet = tolerance === null ? null : value !== null && value <= tolerance;
+  return { name, value, unit, tolerance, isMet };
+}
+
+/** Judges the turns of one phase. */
+export function probeTurns(turns: readonly JudgedTurn[], tolerances: Tolerances): Probe[] {
+  const sum = (count: (turn: JudgedTurn) => number) =>
+    turns.length === 0 ? null : turns.reduce((total, turn) => total + count(turn), 0);
+  const switches = sum((turn) => turn.switches) ?? 0;
+  const repeatedMost = tolerances.repeatedWords + tolerances.repeatedWordsPerSwitch * switches;
+  const gaps = turns.filter((turn) => !turn.isSilent).map((turn) => turn.gapMs);
+  const firstSounds = turns.flatMap((turn) => turn.firstSoundMs ?? []);
+  return [
+    { name: "turns", value: turns.length, unit: "", tolerance: null, isMet: turns.length > 0 ? null : false },
+    atMost(
+      "silent turns",
+      sum((turn) => Number(turn.isSilent)),
+      "",
+      tolerances.silentTurns,
+    ),
+    atMost(
+      "turns lost",
+      sum((turn) => Number(turn.isLost)),
+      "",
+      tolerances.lostTurns,
+    ),
+    atMost(
+      "missing words",
+      sum((turn) => turn.missing.length + turn.missingOfAnswer.length),
+      "",
+      tolerances.missingWords,
+    ),
+    atMost(
+      "repeated words",
+      sum((turn) => turn.repeated.length + turn.repeatedOfAnswer.length),
+      "",
+      repeatedMost,
+    ),
+    atMost(
+      "broken words",
+      sum((turn) => turn.fragments.length),
+      "",
+      null,
+    ),
+    atMost(
+      "unheard words in history",
+      sum((turn) => turn.unheard.length),
+      "",
+      tolerances.unheardWords,
+    ),
+    atMost(
+      "functions called again",
+      sum((turn) => Math.max(0, turn.toolCalls - 1)),
+      "",
+      tolerances.repeatedTools,
+    ),
+    atMost("gap in a reply, median", percentileOf(gaps, 0.5), "ms", null),
+    atMost(
+      "gap in a reply, p95",
+      gaps.length === 0 && turns.length > 0 ? 0 : percentileOf(gaps, 0.95),
+      "ms",
+      tolerances.gapP95Ms,
+    ),
+    atMost("first sound, median", percentileOf(firstSounds, 0.5), "ms", null),
+    atMost("first sound, p95", percentileOf(firstSounds, 0.95), "ms", tolerances.firstSoundP95Ms),
+    atMost("changes of vendor", switches, "", null),
+  ];
+}
+
+/** How long one broken call took to be noticed, and to be followed by one at the next vendor. */
+export interface Failover {
+  standin: string;
+  next: string;
+  fault: string;
+  /** From the broken call's start to its end at the vendor. */
+  detectionMs: number;
+  /** From there to the next vendor's call. */
+  failoverMs: number;
+}
+
+/** A call later than that after a failure does not follow from it. */
+const followsWithinMs = 5000;
+
+/** Pairs each call that a fault broke with the next one elsewhere for the same words. */
+export function pairFailovers(calls: readonly CallRecord[]): Failover[] {
+  const failovers: Failover[] = [];
+  const taken = new Set<number>();
+  for (const call of calls) {
+    if (call.fault === null || call.outcome === "completed" || call.durationMs === null) continue;
+    const { capability } = registry[call.standin];
+    const endedAtMs = call.startedAtMs + call.durationMs;
+    const next = calls.find(
+      (other) =>
+        other.standin !== call.standin &&
+        registry[other.standin].capability === capability &&
+        other.startedAtMs >= call.startedAtMs &&
+        other.startedAtMs <= endedAtMs + followsWithinMs &&
+        !taken.has(other.id) &&
+        belongs(call, other),
+    );
+    if (next === undefined) continue;
+    taken.add(next.id);
+    failovers.push({
+      standin: call.standin,
+      next: next.standin,
+      fault: call.fault,
+      detectionMs: call.durationMs,
+      failoverMs: Math.max(0, next.startedAtMs - endedAtMs),
+    });
+  }
+  return failovers;
+}
+
+/** Whether two calls are about the same words, as far as both have said any. */
+function belongs(a: CallRecord, b: CallRecord): boolean {
+  const [first, second] = [a.detail.text ?? "", b.detail.text ?? ""];
+  if (first === "" || second === "") return true;
+  const end = second.slice(-24);
+  return first.endsWith(end) || second.endsWith(first.slice(-24));
+}
+
+/** From when the faults were taken off to the first call that a stand-in completed after it; null for none. */
+export function recoveryMs(
+  calls: readonly CallRecord[],
+  standin: string,
+  clearedAtMs: number,
+): number | null {
+  const first = calls.find(
+    (call) => call.standin === standin && call.outcome === "completed" && call.startedAtMs >= clearedAtMs,
+  );
+  return first === undefined ? null : first.startedAtMs - clearedAtMs;
+}

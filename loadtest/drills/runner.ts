@@ -1,0 +1,245 @@
+/** Runs one drill: stand-ins, a gateway, callers, faults; then judges what was heard. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { frameMs, Pacer, type PacerHealth } from "../callers/pacer.ts";
+import type { CallRecord } from "../standins/call-record.ts";
+import type { Capability } from "../standins/standin.ts";
+import { type Standins, startStandins } from "../standins/start.ts";
+import { type Drill, standinOf, standinsOf } from "./drill.ts";
+import { DrillCaller, drillRateHz, linesFor, type Phase } from "./drill-caller.ts";
+import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
+import type { JudgedTurn } from "./measures.ts";
+import { Questions } from "./questions.ts";
+import { spareVoice } from "./spare-voice.ts";
+import { judgeTurn } from "./turn-judge.ts";
+
+export interface RunOptions {
+  seed: number;
+  sessions: number;
+  /** Fewer turns in each phase. */
+  quick: boolean;
+  /** Told what is going on. */
+  onStep?(text: string): void;
+}
+
+/** A change of a stand-in's fault, as it was made. Unix time, ms. */
+export interface FaultChange {
+  atMs: number;
+  standin: string;
+  fault: Record<string, unknown> | null;
+}
+
+export interface PhaseSpan {
+  phase: Phase;
+  startedAtMs: number;
+  endedAtMs: number;
+}
+
+export interface DrillRun {
+  drill: Drill;
+  seed: number;
+  sessions: number;
+  /** Unix time, ms. */
+  startedAtMs: number;
+  endedAtMs: number;
+  phases: PhaseSpan[];
+  faults: FaultChange[];
+  clearedAtMs: number;
+  turns: JudgedTurn[];
+  calls: readonly CallRecord[];
+  callers: readonly DrillCaller[];
+  errors: { code: string; message: string }[];
+  closedEarly: number;
+  health: PacerHealth;
+  /** Of the gateway's process; 0 is well. */
+  exit: number | string;
+  log: string;
+}
+
+/** How long an open breaker waits before its probe, in drills: shorter than usual, so that they don't take minutes. */
+export const drillResetMs = 3000;
+const resetMarginMs = 400;
+const leadInMs = 400;
+const spreadMs = 1500;
+const connectedAtOnce = 20;
+/** The vendors' own look at themselves, after the gateway's start. */
+const settleMs = 1500;
+const turnsOf: Readonly<Record<Phase, { usual: number; quick: number }>> = {
+  before: { usual: 2, quick: 1 },
+  during: { usual: 3, quick: 2 },
+  after: { usual: 2, quick: 2 },
+};
+const stages: readonly Capability[] = ["stt", "ai", "tts"];
+
+/** Unix time of a moment on performance.now(). */
+export function unixMs(performanceMs: number): number {
+  return performance.timeOrigin + performanceMs;
+}
+
+/**
+ * Runs it once.
+ *
+ * @throws {Error} when stand-ins, gateway or callers can't start: no verdict then
+ */
+export async function runDrill(drill: Drill, options: RunOptions): Promise<DrillRun> {
+  const sessions = drill.sessions ?? options.sessions;
+  const standins = await startStandins({ seed: options.seed, names: standinsOf(drill) });
+  let gateway: GatewayProcess | null = null;
+  const pacer = new Pacer();
+  const callers: DrillCaller[] = [];
+  try {
+    gateway = await startGatewayProcess(settingsOf(drill, standins, sessions));
+    await sleep(settleMs);
+    const startedAtMs = unixMs(performance.now());
+    callers.push(...(await connectAll(gateway.wsUrl, pacer, drill, sessions)));
+    const { wsUrl } = gateway;
+    const join = () => DrillCaller.connect(wsUrl, pacer, drill.talk);
+    const played = await playPhases({ drill, options, standins, callers, join });
+    await Promise.all(callers.map((caller) => caller.readHistory()));
+    for (const caller of callers) caller.close();
+    const health = pacer.health();
+    pacer.stop();
+    const exit = await gateway.stop();
+    options.onStep?.("judging what was heard");
+    const turns = await judgeAll(callers, standins);
+    return {
+      ...{ drill, seed: options.seed, sessions, startedAtMs, endedAtMs: unixMs(performance.now()) },
+      ...{ ...played, turns, callers, health, exit, log: gateway.log() },
+      calls: [...standins.world.calls()],
+      errors: callers.flatMap((caller) => caller.errors),
+      closedEarly: callers.filter((caller) => caller.closedEarly !== null).length,
+    };
+  } finally {
+    for (const caller of callers) caller.close();
+    pacer.stop();
+    await gateway?.stop();
+    await standins.close();
+  }
+}
+
+function settingsOf(drill: Drill, standins: Standins, sessions: number): Record<string, string> {
+  return {
+    ...standins.settings,
+    PARLEY_STT: drill.chains.stt.join(","),
+    PARLEY_AI: drill.chains.ai.join(","),
+    PARLEY_TTS: drill.chains.tts.join(","),
+    PARLEY_VOICE: spareVoice,
+    PARLEY_BREAKER_RESET_MS: String(drillResetMs),
+    PARLEY_MAX_SESSIONS: String(Math.max(256, sessions + 16)),
+    ...drill.settings,
+  };
+}
+
+async function connectAll(
+  wsUrl: string,
+  pacer: Pacer,
+  drill: Drill,
+  sessions: number,
+): Promise<DrillCaller[]> {
+  const callers: DrillCaller[] = [];
+  for (let from = 0; from < sessions; from += connectedAtOnce) {
+    const count = Math.min(connectedAtOnce, sessions - from);
+    const batch = Array.from({ length: count }, () => DrillCaller.connect(wsUrl, pacer, drill.talk));
+    callers.push(...(await Promise.all(batch)));
+  }
+  return callers;
+}
+
+interface Stage {
+  drill: Drill;
+  options: RunOptions;
+  standins: Standins;
+  /** Grows by a newcomer when the faults are over. */
+  callers: DrillCaller[];
+  join(): Promise<DrillCaller>;
+}
+
+async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faults" | "clearedAtMs">> {
+  const { drill, options, standins } = stage;
+  const questions = new Questions(standins.world);
+  const phases: PhaseSpan[] = [];
+  const faults: FaultChange[] = [];
+  options.onStep?.("steady state before");
+  phases.push(await playPhase("before", stage, questions));
+  options.onStep?.("faults on");
+  const script = startScript(drill, standins, faults);
+  phases.push(await playPhase("during", stage, questions));
+  await script.stop();
+  const names = standinsOf(drill);
+  await standins.world.faults.setAll(names, null);
+  const clearedAtMs = unixMs(performance.now());
+  for (const standin of names) faults.push({ atMs: clearedAtMs, standin, fault: null });
+  options.onStep?.("faults off, recovery");
+  await sleep(drillResetMs + resetMarginMs);
+  // A voice that took over inside a sentence stays for its call: only who calls anew can tell whether the first one is back.
+  stage.callers.push(await stage.join());
+  phases.push(await playPhase("after", stage, questions));
+  return { phases, faults, clearedAtMs };
+}
+
+async function playPhase(phase: Phase, stage: Stage, questions: Questions): Promise<PhaseSpan> {
+  const { drill, options, callers } = stage;
+  const count = turnsOf[phase][options.quick ? "quick" : "usual"];
+  const lines = await Promise.all(callers.map(() => linesFor(phase, drill.talk, count, questions)));
+  const startMs = performance.now() + leadInMs;
+  await Promise.all(
+    callers.map((caller, index) => {
+      const phaseMs = (index * spreadMs) / callers.length + (index * frameMs) / callers.length;
+      return caller.speak(phase, lines[index]!, startMs + phaseMs);
+    }),
+  );
+  return { phase, startedAtMs: unixMs(startMs), endedAtMs: unixMs(performance.now()) };
+}
+
+/** Puts the faults on when their time comes. */
+function startScript(drill: Drill, standins: Standins, changes: FaultChange[]): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const running = drill.steps.map(async ({ atMs, standins: names, fault }) => {
+    // Those of the beginning are on before the first question is asked.
+    if (atMs > 0) await sleep(atMs, undefined, { signal: stopping.signal }).catch(() => {});
+    if (stopping.signal.aborted) return;
+    await standins.world.faults.setAll(names, fault);
+    const nowMs = unixMs(performance.now());
+    for (const standin of names) changes.push({ atMs: nowMs, standin, fault: fault && { ...fault } });
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all(running);
+    },
+  };
+}
+
+async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Promise<JudgedTurn[]> {
+  const calls = standins.world.calls().filter((call) => call.detail.pcm !== undefined);
+  const judged: JudgedTurn[] = [];
+  for (const [caller, one] of callers.entries()) {
+    for (const { phase, record, history, interruptedAtMs, toolCalls } of one.turns()) {
+      const verdict = await judgeTurn({
+        turn: record,
+        rateHz: drillRateHz,
+        answer: answerTo(standins, record.transcript, toolCalls),
+        history,
+        interruptedAtMs,
+        calls,
+      });
+      judged.push({ ...verdict, caller, phase, toolCalls, isNewcomer: one.isNewcomer });
+    }
+  }
+  return judged;
+}
+
+/** What the vendors' assistant says to what was understood; null where a function's output is in it. */
+function answerTo(standins: Standins, transcript: string | null, toolCalls: number): string | null {
+  if (transcript === null || transcript === "" || toolCalls > 0) return null;
+  const messages = [{ role: "user", text: transcript }];
+  return standins.world.answer({ system: "", messages, tools: [] }).text;
+}
+
+/** The first vendor of each stage, as stand-in and as the gateway's turns name it. */
+export function firstVendors(drill: Drill): { stage: Capability; link: string; standin: string }[] {
+  return stages.flatMap((stage) => {
+    const link = drill.chains[stage][0] ?? "embedded";
+    const standin = standinOf(stage, link);
+    return standin === null ? [] : [{ stage, link, standin }];
+  });
+}

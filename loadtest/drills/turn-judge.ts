@@ -1,0 +1,240 @@
+/** Judges one turn by its sound: what was heard of what was said, twice, not at all, and with which gaps. */
+import { resampleWhole } from "../../workers/speech/resample.ts";
+import type { TurnRecord } from "../callers/turn-record.ts";
+import type { CallRecord } from "../standins/call-record.ts";
+import { type HeardWord, wordsHeard } from "./heard-words.ts";
+import { playReply } from "./reply-audio.ts";
+import { renderSpare } from "./spare-voice.ts";
+import {
+  blockSamples,
+  finderRateHz,
+  type Source,
+  SpeechFinder,
+  type Stretch,
+  soundingBlocks,
+} from "./speech-finder.ts";
+import { compareWords, wordsOf } from "./word-comparison.ts";
+
+export interface TurnEvidence {
+  turn: TurnRecord;
+  rateHz: number;
+  /** What the assistant behind the vendors says to this question; null where that can't be known. */
+  answer: string | null;
+  /** What stands in the history for this turn's reply, after the call; null when it could not be read. */
+  history: string | null;
+  /** Media time of the reply played when the caller interrupted; null when they did not. */
+  interruptedAtMs: number | null;
+  /** Speech of the vendors that may be in it. */
+  calls: readonly CallRecord[];
+}
+
+/** A part of a reply in one voice, for the page. Milliseconds from the reply's first piece. */
+export interface VoicePart {
+  voice: string;
+  fromMs: number;
+  untilMs: number;
+}
+
+export interface TurnVerdict {
+  question: string;
+  transcript: string;
+  reply: string;
+  heard: string;
+  status: string | null;
+  providers: { stage: string; provider: string; outcome: string }[];
+  voices: string[];
+  parts: VoicePart[];
+  /** When the reply began to play (performance.now). */
+  startedAtMs: number;
+  isSilent: boolean;
+  isLost: boolean;
+  missing: string[];
+  repeated: string[];
+  fragments: string[];
+  /** Of the answer: words that the AI's vendors together left out, and said twice. */
+  missingOfAnswer: string[];
+  repeatedOfAnswer: string[];
+  unheard: string[];
+  /** Longest silence inside the reply beyond the pauses of speech. */
+  gapMs: number;
+  /** Last voiced sample to first sound. */
+  firstSoundMs: number | null;
+  /** Changes of vendor within the turn. */
+  switches: number;
+}
+
+/** A word that was half played when the caller interrupted may be in the history or not. */
+const interruptionToleranceMs = 250;
+/** Silence between two voices that is no gap: less than a plosive's. */
+const shortestGapMs = 60;
+
+/** Judges by comparing the caller's audio with everything that any voice sent. */
+export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
+  const { turn, rateHz } = evidence;
+  const audio = playReply(turn, rateHz);
+  const reply = turn.replyText;
+  // A notice stands in the history as an item of its own.
+  const all =
+    evidence.history !== null && wordsOf(evidence.history).length > wordsOf(reply).length
+      ? evidence.history
+      : reply;
+  const sources = sourcesOf(evidence);
+  const wanted = wordsOf(all);
+  let stretches = new SpeechFinder(sources).find(audio.pcm);
+  let speech = wordsHeard(sources, stretches);
+  const spoken = compareWords(wanted, textsOf(speech.words));
+  if (spoken.missing.length > 0 && audio.pcm.length > 0) {
+    sources.push(...(await renderSpare(all, new Set(spoken.missing))));
+    stretches = new SpeechFinder(sources).find(audio.pcm);
+    speech = wordsHeard(sources, stretches);
+  }
+  const said = textsOf(speech.words);
+  const comparison = compareWords(wanted, said);
+  const interrupted = evidence.interruptedAtMs !== null;
+  const isSilent = !soundingBlocks(audio.pcm).includes(1);
+  return {
+    question: turn.text,
+    transcript: turn.transcript ?? "",
+    reply,
+    heard: said.join(" "),
+    status: turn.status,
+    providers: turn.report?.providers ?? [],
+    voices: [...new Set(speech.words.map((word) => word.voice))],
+    parts: partsOf(sources, stretches),
+    startedAtMs: audio.startedAtMs,
+    isSilent,
+    isLost: interrupted ? turn.firstSoundAtMs === null : turn.status !== "completed",
+    missing: interrupted ? [] : comparison.missing.map((index) => wanted[index]!),
+    repeated: comparison.repeated.map((index) => said[index]!),
+    fragments: speech.fragments.map((word) => word.text),
+    ...judgeAnswer(evidence, interrupted),
+    unheard: judgeHistory(evidence, speech.words),
+    gapMs: longestGapMs(sources, stretches),
+    firstSoundMs: turn.firstSoundAtMs === null ? null : turn.firstSoundAtMs - turn.lastVoicedAtMs,
+    switches: Math.max(
+      (turn.report?.providers ?? []).filter(({ outcome }) => outcome === "failed").length,
+      countBrokenOff(sources, stretches),
+    ),
+  };
+}
+
+function textsOf(words: readonly HeardWord[]): string[] {
+  return words.flatMap((word) => wordsOf(word.text));
+}
+
+/** The vendors' speech that can be in this reply: of its words, or of sentences that belong to no answer. */
+function sourcesOf({ turn, answer, history, calls }: TurnEvidence): Source[] {
+  const texts = [turn.replyText, answer ?? "", history ?? ""];
+  const threes = new Set(texts.flatMap(threesOf));
+  const longest = new Map<string, CallRecord>();
+  for (const call of calls) {
+    const { text = "", pcm } = call.detail;
+    if (pcm === undefined || pcm.length === 0) continue;
+    if (!threesOf(text).some((three) => threes.has(three))) continue;
+    // The same text in the same voice is the same sound, cut off or whole.
+    const key = `${call.standin} ${text}`;
+    if ((longest.get(key)?.detail.pcm?.length ?? 0) < pcm.length) longest.set(key, call);
+  }
+  return [...longest.values()].map(({ standin, detail }) => {
+    const rateHz = detail.sampleRateHz ?? finderRateHz;
+    return {
+      voice: standin,
+      pcm: resampleWhole(detail.pcm!, rateHz, finderRateHz),
+      words: (detail.words ?? []).map(({ text, fromSample }) => ({
+        text,
+        fromSample: Math.round((fromSample * finderRateHz) / rateHz),
+      })),
+    };
+  });
+}
+
+/** Each run of three words; of shorter texts the whole. */
+function threesOf(text: string): string[] {
+  const words = wordsOf(text);
+  if (words.length === 0) return [];
+  if (words.length < 3) return [words.join(" ")];
+  return words.slice(2).map((word, index) => `${words[index]} ${words[index + 1]} ${word}`);
+}
+
+/** What the AI's vendors made of the answer together, where none but them was asked. */
+function judgeAnswer(
+  { turn, answer }: TurnEvidence,
+  interrupted: boolean,
+): Pick<TurnVerdict, "missingOfAnswer" | "repeatedOfAnswer"> {
+  const bySpare = turn.report?.providers.some(
+    ({ stage, provider, outcome }) => stage === "ai" && provider === "embedded" && outcome !== "cancelled",
+  );
+  if (answer === null || bySpare || turn.status !== "completed") {
+    return { missingOfAnswer: [], repeatedOfAnswer: [] };
+  }
+  const wanted = wordsOf(answer);
+  const said = wordsOf(turn.replyText);
+  const { missing, repeated } = compareWords(wanted, said);
+  return {
+    missingOfAnswer: interrupted ? [] : missing.map((index) => wanted[index]!),
+    repeatedOfAnswer: repeated.map((index) => said[index]!),
+  };
+}
+
+/** Words in the history that were not heard, or only after the caller had interrupted. */
+function judgeHistory({ history, interruptedAtMs }: TurnEvidence, heard: readonly HeardWord[]): string[] {
+  if (history === null) return [];
+  const untilMs =
+    interruptedAtMs === null ? Number.POSITIVE_INFINITY : interruptedAtMs + interruptionToleranceMs;
+  const inTime = heard.filter((word) => (word.atSample * 1000) / finderRateHz <= untilMs);
+  const wanted = wordsOf(history);
+  return compareWords(wanted, textsOf(inTime)).missing.map((index) => wanted[index]!);
+}
+
+function partsOf(sources: readonly Source[], stretches: readonly Stretch[]): VoicePart[] {
+  return stretches.map((stretch) => ({
+    voice: sources[stretch.source]!.voice,
+    fromMs: (stretch.atSample * 1000) / finderRateHz,
+    untilMs: ((stretch.atSample + stretch.untilSample - stretch.fromSample) * 1000) / finderRateHz,
+  }));
+}
+
+/** Silence between two stretches, without what belongs to the speech on either side. */
+function longestGapMs(sources: readonly Source[], stretches: readonly Stretch[]): number {
+  let longest = 0;
+  for (const [index, next] of stretches.entries()) {
+    const last = stretches[index - 1];
+    if (last === undefined) continue;
+    const silence = next.atSample - (last.atSample + last.untilSample - last.fromSample);
+    const own =
+      last.source === next.source && next.fromSample >= last.untilSample
+        ? next.fromSample - last.untilSample
+        : quietAfter(sources[last.source]!, last.untilSample) +
+          quietBefore(sources[next.source]!, next.fromSample);
+    const gapMs = ((silence - own) * 1000) / finderRateHz;
+    if (gapMs >= shortestGapMs) longest = Math.max(longest, gapMs);
+  }
+  return longest;
+}
+
+/** How often another voice took over from one that had not come to a sentence's end. */
+function countBrokenOff(sources: readonly Source[], stretches: readonly Stretch[]): number {
+  return stretches.filter((next, index) => {
+    const last = stretches[index - 1];
+    if (last === undefined) return false;
+    const source = sources[last.source]!;
+    if (source.voice === sources[next.source]!.voice) return false;
+    const word = source.words.findLast(({ fromSample }) => fromSample < last.untilSample);
+    return word !== undefined && !/[.!?]$/.test(word.text);
+  }).length;
+}
+
+/** Samples of silence that follow in the source. */
+function quietAfter({ pcm }: Source, sample: number): number {
+  const sounding = soundingBlocks(pcm);
+  let block = Math.ceil(sample / blockSamples);
+  while (block < sounding.length && sounding[block] === 0) block++;
+  return Math.min(pcm.length, block * blockSamples) - sample;
+}
+
+function quietBefore({ pcm }: Source, sample: number): number {
+  const sounding = soundingBlocks(pcm);
+  let block = Math.floor(sample / blockSamples) - 1;
+  while (block >= 0 && sounding[block] === 0) block--;
+  return sample - (block + 1) * blockSamples;
+}

@@ -1,0 +1,148 @@
+/** The judge against replies that are put together here: what is wrong with them is known. */
+import { afterAll, describe, expect, it } from "vitest";
+import { openTurn, type TurnRecord } from "../../loadtest/callers/turn-record.ts";
+import { renderSpare } from "../../loadtest/drills/spare-voice.ts";
+import { judgeTurn } from "../../loadtest/drills/turn-judge.ts";
+import type { CallRecord } from "../../loadtest/standins/call-record.ts";
+import type { StandinName } from "../../loadtest/standins/standin.ts";
+import { createWorld } from "../../loadtest/standins/world.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
+
+const rateHz = 24_000;
+const world = createWorld({ seed: 3 });
+afterAll(() => world.close());
+
+const first = "The quiet gardener painted some letters yesterday.";
+const second = "Nobody reported her hidden diamonds as slowly before.";
+const whole = `${first} ${second}`;
+
+async function speak(text: string, voice: StandinName) {
+  return world.speak(text, { voice, sampleRateHz: rateHz, speedRatio: 1 });
+}
+
+/** A call as a stand-in would have noted it. */
+async function callOf(text: string, standin: StandinName): Promise<CallRecord> {
+  const { pcm, words } = await speak(text, standin);
+  return {
+    ...{ id: 1, standin, startedAtMs: 0, firstMs: 0, durationMs: 1, outcome: "completed", fault: null },
+    detail: { text, pcm, words, sampleRateHz: rateHz },
+  };
+}
+
+function turnOf(pieces: Int16Array[], replyText: string): TurnRecord {
+  const turn = openTurn(0, "What is new?", 0, 20);
+  let atMs = 500;
+  for (const piece of pieces) {
+    turn.replyPieces.push(piece);
+    turn.replyPiecesAtMs.push(atMs);
+    atMs += (piece.length * 1000) / rateHz;
+  }
+  turn.firstSoundAtMs = pieces.length > 0 ? 700 : null;
+  turn.status = "completed";
+  turn.replyText = replyText;
+  return turn;
+}
+
+async function judge(pieces: Int16Array[], calls: CallRecord[], more: object = {}) {
+  return judgeTurn({
+    ...{ turn: turnOf(pieces, whole), rateHz, answer: whole, history: whole, interruptedAtMs: null, calls },
+    ...more,
+  });
+}
+
+const google = [await callOf(first, "google-tts"), await callOf(second, "google-tts")];
+const [a, b] = google.map((call) => call.detail.pcm!) as [Int16Array, Int16Array];
+const startOf = (word: number) => google[1]!.detail.words![word]!.fromSample;
+
+describe("judgeTurn", () => {
+  it("finds nothing wrong with a reply that is whole", async () => {
+    const verdict = await judge([a, b], google);
+    expect(verdict).toMatchObject({
+      ...{ isSilent: false, isLost: false, missing: [], repeated: [], fragments: [], unheard: [] },
+      ...{ missingOfAnswer: [], repeatedOfAnswer: [], gapMs: 0, firstSoundMs: 700, voices: ["google-tts"] },
+    });
+  });
+
+  it("follows a reply from one voice into the next", async () => {
+    const rest = await callOf("hidden diamonds as slowly before.", "elevenlabs");
+    const verdict = await judge([a, b.subarray(0, startOf(3)), rest.detail.pcm!], [...google, rest]);
+    expect(verdict).toMatchObject({
+      missing: [],
+      repeated: [],
+      unheard: [],
+      voices: ["google-tts", "elevenlabs"],
+    });
+    expect(verdict.gapMs).toBeLessThan(150);
+  });
+
+  it("recognises the gateway's own voice", async () => {
+    const [spare] = await renderSpare("hidden diamonds as slowly before.", new Set([0]));
+    const pcm = resampleWhole(spare!.pcm, 16_000, rateHz);
+    const verdict = await judge([a, b.subarray(0, startOf(3)), pcm], google);
+    expect(verdict).toMatchObject({ missing: [], repeated: [], voices: ["google-tts", "embedded"] });
+  });
+
+  it("misses the words that were left out, and says that the history holds them", async () => {
+    const verdict = await judge([a, b.subarray(0, startOf(2)), b.subarray(startOf(4))], google);
+    expect(verdict.missing).toEqual(["her", "hidden"]);
+    expect(verdict.unheard).toEqual(["her", "hidden"]);
+  });
+
+  it("tells words that were said again", async () => {
+    const verdict = await judge([a, b.subarray(0, startOf(5)), b.subarray(startOf(3))], google);
+    expect(verdict.repeated).toEqual(["hidden", "diamonds"]);
+    expect(verdict.missing).toEqual([]);
+  });
+
+  it("measures a gap, but not the pauses of speech", async () => {
+    const silence = new Int16Array(rateHz * 0.8);
+    const inside = await judge([a, b.subarray(0, startOf(3)), silence, b.subarray(startOf(3))], google);
+    expect(inside.gapMs).toBeGreaterThan(700);
+    expect(inside.gapMs).toBeLessThan(900);
+    expect(inside.missing).toEqual([]);
+  });
+
+  it("counts audio that came late as a gap", async () => {
+    const turn = turnOf([a, b], whole);
+    turn.replyPiecesAtMs[1]! += 900;
+    const verdict = await judge([], google, { turn });
+    expect(verdict.gapMs).toBeGreaterThan(800);
+  });
+
+  it("calls a turn without sound silent, and one without an answer lost", async () => {
+    const silent = turnOf([new Int16Array(rateHz)], whole);
+    silent.firstSoundAtMs = null;
+    silent.status = "failed";
+    const verdict = await judge([], google, { turn: silent });
+    expect(verdict).toMatchObject({ isSilent: true, isLost: true });
+    expect(verdict.missing.length).toBe(15);
+  });
+
+  it("takes words after an interruption for unheard", async () => {
+    const turn = turnOf([a, b], whole);
+    turn.status = "cancelled";
+    const verdict = await judge([], google, { turn, interruptedAtMs: (a.length * 1000) / rateHz });
+    expect(verdict.missing).toEqual([]);
+    expect(verdict.unheard).toContain("diamonds");
+    const honest = await judge([], google, {
+      turn,
+      history: first,
+      interruptedAtMs: (a.length * 1000) / rateHz,
+    });
+    expect(honest.unheard).toEqual([]);
+  });
+
+  it("holds the reply against the answer that the vendors gave", async () => {
+    const verdict = await judge([a], google, { turn: turnOf([a], first), history: first });
+    expect(verdict.missing).toEqual([]);
+    expect(verdict.missingOfAnswer).toHaveLength(8);
+  });
+
+  it("does not hear words in noise, nor in the speech of others", async () => {
+    const noise = new Int16Array(a.length).map((_, index) => ((index * 7919) % 9001) - 4500);
+    const other = await speak("Three rusty records cost less than your river expected.", "cartesia");
+    const verdict = await judge([noise, other.pcm], google);
+    expect(verdict.heard).toBe("");
+    expect(verdict.isSilent).toBe(false);
+  });
+});
