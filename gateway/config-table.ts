@@ -196,7 +196,7 @@ export const settings = {
     unit: "ms",
     min: 200,
     max: 60_000,
-    fallback: 1200,
+    fallback: 1000,
     description:
       "A speaker who has heard nothing for that long, while many wait for the embedded engines, is told that it will take a moment.",
   }),
@@ -226,7 +226,7 @@ export const settings = {
     max: 64,
     fallback: () => Math.max(1, Math.floor(availableParallelism() / 2)),
     fallbackText: "half the cores, at least 1",
-    description: "Threads of the embedded recogniser.",
+    description: "Threads of the embedded recogniser, and of each local engine.",
   }),
   recogniserQueue: wholeNumber({
     env: "PARLEY_RECOGNISER_QUEUE",

@@ -40,6 +40,13 @@ function voice(env: string, whose: string, fallback: string): Setting<string> {
 
 const named = { form: /^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, wanted: "a name without spaces" };
 
+function folder(env: string, what: string): Setting<string | null> {
+  return words({
+    ...{ env, fallback: null, maxLength: 1024 },
+    description: `Folder of ${what} (docs/local-engines.md); switches it on.`,
+  });
+}
+
 function inFlight(vendor: string, stage: Uppercase<VendorStage>): Setting<number> {
   return wholeNumber({
     ...{ env: `PARLEY_${vendor}_${stage}_IN_FLIGHT`, unit: "calls a process", min: 0, max: 100_000 },
@@ -118,6 +125,13 @@ export const vendorSettings = {
   deepgramUrl: address("PARLEY_DEEPGRAM_URL", "Deepgram"),
   deepgramSttInFlight: inFlight("DEEPGRAM", "STT"),
   deepgramSttPerMinute: perMinute("DEEPGRAM", "STT"),
+  // Engines of ours on models of the operator's
+  localSttDir: folder("PARLEY_LOCAL_STT_DIR", "a streaming recogniser for sherpa-onnx"),
+  localTtsDir: folder("PARLEY_LOCAL_TTS_DIR", "a Piper or Kokoro voice"),
+  localTtsVoice: words({
+    ...{ env: "PARLEY_LOCAL_TTS_VOICE", fallback: null, maxLength: 64 },
+    description: "Speaker of the local voice, by name or number, where a session's voice is none of its own.",
+  }),
 } satisfies Record<string, Setting<unknown>>;
 
 /** Values of the vendors' settings. */
@@ -238,10 +252,17 @@ export function vendorCaps(config: VendorConfig): Record<string, { inFlight: num
   );
 }
 
-/** The chain of a stage that says nothing of itself: the vendors that are on, then the embedded engine. */
+/** The setting that names the folder of a stage's `local`; null where the stage has none. */
+export const localFolders: Readonly<Record<VendorStage, "localSttDir" | "localTtsDir" | null>> = {
+  ...{ stt: "localSttDir", ai: null, tts: "localTtsDir" },
+};
+
+/** The chain of a stage that says nothing of itself: the vendors that are on, then the local and the embedded engine. */
 export function defaultChain(config: VendorConfig, stage: VendorStage): readonly string[] {
   const on = vendorRows.filter((vendor) => vendor.stage === stage && vendorValues(config, vendor) !== null);
-  return [...on.map(({ name }) => name), "embedded"];
+  const local = localFolders[stage];
+  const own = local !== null && config[local] !== null ? ["local", "embedded"] : ["embedded"];
+  return [...on.map(({ name }) => name), ...own];
 }
 
 /** Names of the settings to look at when a vendor refuses what we are, or does not answer. */
@@ -254,13 +275,22 @@ export function settingsBehind(vendor: VendorRow): string[] {
 export function checkVendors(
   config: VendorConfig & Readonly<Record<VendorStage, readonly string[]>>,
 ): string[] {
-  return vendorRows
+  const offVendors = vendorRows
     .filter(({ stage, name }) => config[stage].includes(name))
     .filter((vendor) => vendorValues(config, vendor) === null)
     .map(
       ({ stage, name, key: switchedBy, url }) =>
         `PARLEY_${stage.toUpperCase()} names ${name}: set ${vendorSettings[switchedBy].env} (or ${vendorSettings[url].env} to an http: address of this machine)`,
     );
+  return [...offVendors, ...checkLocals(config)];
+}
+
+function checkLocals(config: VendorConfig & Readonly<Record<VendorStage, readonly string[]>>): string[] {
+  return (["stt", "tts"] as const).flatMap((stage) => {
+    const key = localFolders[stage];
+    if (key === null || config[key] !== null || !config[stage].includes("local")) return [];
+    return `PARLEY_${stage.toUpperCase()} names local: set ${vendorSettings[key].env}`;
+  });
 }
 
 function isPlainLoopback(url: string): boolean {

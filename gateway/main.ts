@@ -32,11 +32,19 @@ async function runSupervisor(): Promise<void> {
     },
     startSpeech: async (onRestart) => {
       const { startSpeech } = await import("../workers/speech/supervise.ts");
-      return startSpeech({ modelsDir, log, onRestart, ...speechLimits(config) });
+      return startSpeech({ modelsDir, local: localFolders(config), log, onRestart, ...speechLimits(config) });
     },
   });
   obeySignals(supervisor);
   await supervisor.run();
+}
+
+/** Folders of the local engines that a chain names. */
+function localFolders({ stt, tts, localSttDir, localTtsDir }: Config) {
+  return {
+    ...(stt.includes("local") && localSttDir !== null ? { "local-recogniser": localSttDir } : {}),
+    ...(tts.includes("local") && localTtsDir !== null ? { "local-voices": localTtsDir } : {}),
+  };
 }
 
 function speechLimits(config: Config): { recogniserThreads: number; queueLimit: number } {

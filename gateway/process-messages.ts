@@ -10,6 +10,9 @@ export interface SpeechSockets {
   recogniser: string;
   voices: string;
   embeddings: string;
+  /** Where a chain names `local`. */
+  "local-recogniser"?: string;
+  "local-voices"?: string;
 }
 
 /** What a gateway is called from outside with; it may change while the gateway runs. */

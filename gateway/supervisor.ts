@@ -40,7 +40,7 @@ export interface SupervisorOptions {
   clock: Clock;
   /** Plain lines for people, on stdout. */
   say(text: string): void;
-  /** Starts the speech engines; called only when a chain names them. `onRestart` tells of each that died. */
+  /** Starts the speech engines; called only when a chain names one. `onRestart` tells of each that died. */
   startSpeech(onRestart: (engine: string) => void): Promise<Speech>;
   surroundings: Surroundings;
 }
@@ -98,7 +98,8 @@ export class Supervisor {
     });
     // Forked before the engines, so that both come up side by side; a gateway waits for its start message.
     const workers = this.#slots.map(() => cluster.fork());
-    const wantsSpeech = [...config.stt, ...config.ai, ...config.tts].includes("embedded");
+    const named = [...config.stt, ...config.ai, ...config.tts];
+    const wantsSpeech = named.includes("embedded") || named.includes("local");
     if (wantsSpeech) {
       this.#speech = await this.#options.startSpeech((engine) => this.#collector.countRestart(engine));
     }

@@ -19,12 +19,22 @@ export interface VendorSettings {
 export interface ProviderParts {
   clock: Clock;
   script: Script;
-  /** Null when no chain names a local engine. */
-  speechSockets: { recogniser: string; voices: string } | null;
+  /** Null when no chain names an engine of ours; those of the operator's folders are there where a chain names them. */
+  speechSockets: SpeechPaths | null;
   /** A vendor's settings; null when it is off. */
   vendor(stage: "stt" | "ai" | "tts", name: string): VendorSettings | null;
   /** BCP 47, for requests that name no language. */
   language: string;
+  /** Speaker of the local voice where a session's voice is none of its own; null for the first. */
+  localVoice: string | null;
+}
+
+/** Sockets of the speech engines. */
+interface SpeechPaths {
+  recogniser: string;
+  voices: string;
+  "local-recogniser"?: string;
+  "local-voices"?: string;
 }
 
 type Catalog<Made> = Readonly<Record<string, (parts: ProviderParts) => Promise<Made>>>;
@@ -42,9 +52,13 @@ const stt: Catalog<SttProvider> = {
     const { createOpenAiStt } = await import("./stt/openai.ts");
     return createOpenAiStt(earOptions(parts, "openai"));
   },
+  local: async (parts) => {
+    const { createLocalStt } = await import("./stt/local.ts");
+    return createLocalStt({ socketPath: socketOf(parts, "local-recogniser"), clock: parts.clock });
+  },
   embedded: async (parts) => {
     const { createWhisperStt } = await import("./stt/whisper.ts");
-    return createWhisperStt({ socketPath: sockets(parts).recogniser, clock: parts.clock });
+    return createWhisperStt({ socketPath: socketOf(parts, "recogniser"), clock: parts.clock });
   },
   scripted: async ({ script }) => (await import("./stt/scripted.ts")).createScriptedStt(script),
 };
@@ -84,9 +98,15 @@ const tts: Catalog<TtsProvider> = {
     const { createOpenAiTts } = await import("./tts/openai.ts");
     return createOpenAiTts(voiceOptions(parts, "openai"));
   },
+  local: async (parts) => {
+    const { createLocalTts } = await import("./tts/local.ts");
+    const { clock, language, localVoice } = parts;
+    const voice = localVoice ?? "";
+    return createLocalTts({ socketPath: socketOf(parts, "local-voices"), clock, language, voice });
+  },
   embedded: async (parts) => {
     const { createFliteTts } = await import("./tts/flite.ts");
-    return createFliteTts({ socketPath: sockets(parts).voices, clock: parts.clock });
+    return createFliteTts({ socketPath: socketOf(parts, "voices"), clock: parts.clock });
   },
   scripted: async ({ script }) => (await import("./tts/scripted.ts")).createScriptedTts(script),
 };
@@ -94,8 +114,9 @@ const tts: Catalog<TtsProvider> = {
 /** Names that `PARLEY_STT`, `PARLEY_AI` and `PARLEY_TTS` may hold. */
 export const providerNames = { stt: Object.keys(stt), ai: Object.keys(ai), tts: Object.keys(tts) } as const;
 
-function sockets({ speechSockets }: ProviderParts): { recogniser: string; voices: string } {
-  if (speechSockets) return speechSockets;
+function socketOf({ speechSockets }: ProviderParts, engine: keyof SpeechPaths): string {
+  const path = speechSockets?.[engine];
+  if (path !== undefined) return path;
   throw new GatewayError("invalid_config", {
     message: "A chain names a local engine, but none was started.",
   });

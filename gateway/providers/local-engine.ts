@@ -1,6 +1,7 @@
 /** What the providers in front of the local engines share: a stream that ends on time, and faults in our terms. */
 import type { EngineClient, EngineFailureCode } from "../../workers/speech/client.ts";
 import type { CallContext, EndEvent, ProviderFault } from "./provider.ts";
+import { keyFault } from "./vendor-fault.ts";
 import type { StreamCall } from "./vendor-stream.ts";
 import { streamFromVendor } from "./vendor-stream.ts";
 
@@ -51,4 +52,26 @@ export function streamFromEngine<Event>(
     faultOf: () => faultOf("engine_failed"),
     lateFault: () => faultOf(client.state === "ready" ? "timeout" : "unavailable"),
   });
+}
+
+/**
+ * Whether an engine that the operator's folder feeds can work.
+ *
+ * @param setting - names the folder
+ * @returns null when it is ready, else what is wrong, in one line; never rejects
+ */
+export async function checkEngine(
+  client: EngineClient,
+  setting: string,
+  signal: AbortSignal,
+): Promise<ProviderFault | null> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = () => resolve();
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  void client.ready().then(stop);
+  await promise;
+  signal.removeEventListener("abort", stop);
+  if (client.state === "ready") return null;
+  return client.refusal === null ? faultOf("unavailable") : keyFault(`${setting}: ${client.refusal}`);
 }

@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   page: () => import("./page.ts"),
   audio: () => import("./audio/audio.ts"),
   chain: () => import("./chain.ts"),
+  "local-voice": () => import("./local-voice.ts"),
 };
 
 async function list(): Promise<void> {

@@ -4,7 +4,7 @@ import { isSameFormat, sampleBytes } from "./format.ts";
 import type { GateBank } from "./gate-bank.ts";
 import { GateStage } from "./gate-stage.ts";
 import { blocksPerChunk, chunkSamples, Intake } from "./intake.ts";
-import { type AudioMemory, type field, fieldIndex, ringBytes } from "./layout.ts";
+import { type AudioMemory, type field, fieldIndex, ringBytes, watches } from "./layout.ts";
 import type { FrontEndEvent, FrontEndSettings } from "./messages.ts";
 import { type BlockPool, SampleChain } from "./sample-chain.ts";
 import { type SpeechChange, windowSamples } from "./speech-detector.ts";
@@ -311,10 +311,9 @@ export class FrontEnd {
     if (couplingDb !== null) this.store("echoCoupling", Math.round(couplingDb * 100) || -1);
   }
 
-  /** Whether the session wants to know of readable samples: not at all, now and then, or at once. */
-  get watch(): "none" | "regular" | "prompt" {
-    const watched = this.load("watched");
-    return watched === 0 ? "none" : watched === 1 ? "regular" : "prompt";
+  /** Whether the session wants to know of readable samples. */
+  get watch(): (typeof watches)[number] {
+    return watches[this.load("watched")] ?? "none";
   }
 
   /** Whether bytes wait in the session's backlog and half the ring is free. */

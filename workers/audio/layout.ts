@@ -25,6 +25,9 @@ export const header = {
 } as const;
 const headerInts = 32;
 
+/** What the values of `watched` mean: told of readable samples never, now and then, at once. */
+export const watches = ["none", "now and then", "at once"] as const;
+
 /** Fields of a slot in `control`; the two writers' fields lie 64 bytes apart. */
 export const field = {
   // Written by the socket thread.
@@ -33,7 +36,7 @@ export const field = {
   seenSeq: 2,
   /** 1 while bytes wait in the backlog: the thread says when there is room. */
   wantsRoom: 3,
-  /** 1 while `onReadable` is set, 2 while it is to be called with the next samples. */
+  /** An index of `watches`. */
   watched: 4,
   // Written by the audio thread.
   ringTaken: 16,

@@ -153,7 +153,7 @@ class AudioThread {
     if (isRound) this.nextRoundMs = nowMs + readableEveryMs;
     for (const channel of this.channels) {
       const { watch } = channel;
-      if ((isRound ? watch !== "none" : watch === "prompt") && channel.takeProgress()) {
+      if ((isRound ? watch !== "none" : watch === "at once") && channel.takeProgress()) {
         readable.push(channel.slot);
       }
       if (channel.wantsRoom) room.push(channel.slot);

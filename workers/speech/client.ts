@@ -27,6 +27,8 @@ export interface EngineClientOptions {
   maxInFlight?: number;
   /** How often a call that was being served when the engine died is sent again. Default 2. */
   maxResends?: number;
+  /** Calls fail at once when the engine is lost, and while it is away, in place of waiting for it to come back. */
+  failWhenLost?: boolean;
 }
 
 /** What to do. */
@@ -44,7 +46,12 @@ export interface EngineCallOptions {
   onEvent(event: Record<string, unknown>, payload: Uint8Array): void;
   /** The call starts over: events begin again from the first. */
   onResend?(): void;
+  /** Handed what sends `more` to the call; only with `failWhenLost`, since what was sent is not kept for a second time. */
+  onBegin?(send: SendMore): void;
 }
+
+/** Sends more to a call under way; nothing happens once the call has ended. */
+export type SendMore = (args: Record<string, unknown>, payload?: Uint8Array) => void;
 
 /** `unavailable`: the engine was not to be had (or died too often); `timeout`: it was, but too slow. */
 export type EngineFailureCode = EngineFaultCode | "unavailable" | "timeout";
@@ -57,8 +64,12 @@ export interface EngineClient {
   call(request: EngineRequest, options: EngineCallOptions): Promise<EngineResult>;
   /** What the engine last said; `connecting` while there is no connection. */
   readonly state: EngineState | "connecting";
+  /** Why the engine refused its model, in one line; null unless it did. */
+  readonly refusal: string | null;
   /** Calls not yet ended. */
   readonly inFlight: number;
+  /** How long a new call would wait for its turn, by what calls took lately, in ms. */
+  readonly waitMs: number;
   /** Resolves once the engine is ready (or refused its model, or the client was closed); never rejects. */
   ready(): Promise<void>;
   /** Ends every call with `unavailable` and closes the connection. */
@@ -69,6 +80,8 @@ const FIRST_BACKOFF_MS = 25;
 const MAX_BACKOFF_MS = 1000;
 const DEFAULT_MAX_IN_FLIGHT = 256;
 const DEFAULT_MAX_RESENDS = 2;
+/** Weight of the newest call in what one takes. */
+const LEARNING_RATIO = 0.2;
 
 interface PendingCall {
   id: number;
@@ -77,6 +90,8 @@ interface PendingCall {
   sent: boolean;
   started: boolean;
   resends: number;
+  /** What waits for the request to be sent. */
+  waitingMore: Buffer[];
   onEvent: EngineCallOptions["onEvent"];
   onResend: (() => void) | undefined;
   settle(result: EngineResult): void;
@@ -93,22 +108,43 @@ class SocketEngineClient implements EngineClient {
   private readonly waitingForReady = new Set<() => void>();
   private socket: Socket | null = null;
   private connected = false;
+  private everConnected = false;
   private closed = false;
   private backoffMs = FIRST_BACKOFF_MS;
   private retry: { cancel(): void } | null = null;
   private nextId = 1;
+  /** What a call takes of the engine's time, with what others than us take meanwhile. */
+  private callMs = 0;
+  private doneAtMs = Number.NEGATIVE_INFINITY;
   private engineState: Extract<AnswerFrame, { type: "state" }> | null = null;
 
   constructor(options: EngineClientOptions) {
-    this.options = { maxInFlight: DEFAULT_MAX_IN_FLIGHT, maxResends: DEFAULT_MAX_RESENDS, ...options };
+    this.options = {
+      ...{ maxInFlight: DEFAULT_MAX_IN_FLIGHT, maxResends: DEFAULT_MAX_RESENDS, failWhenLost: false },
+      ...options,
+    };
     this.open();
   }
 
   get state(): EngineState | "connecting" {
     return this.engineState?.state ?? "connecting";
   }
+  get refusal(): string | null {
+    return this.engineState?.state === "refused" ? (this.engineState.message ?? "") : null;
+  }
   get inFlight(): number {
     return this.pending.size;
+  }
+  get waitMs(): number {
+    return this.pending.size * this.callMs;
+  }
+
+  /** One more call is done: as long as others wait, the time since the one before is what each of them costs. */
+  private learn(sentAtMs: number): void {
+    const nowMs = this.options.clock.nowMs();
+    const tookMs = nowMs - Math.max(sentAtMs, this.doneAtMs);
+    this.doneAtMs = nowMs;
+    this.callMs += (tookMs - this.callMs) * LEARNING_RATIO;
   }
 
   ready(): Promise<void> {
@@ -118,15 +154,19 @@ class SocketEngineClient implements EngineClient {
 
   call(
     request: EngineRequest,
-    { signal, deadlineMs, onEvent, onResend }: EngineCallOptions,
+    { signal, deadlineMs, onEvent, onResend, onBegin }: EngineCallOptions,
   ): Promise<EngineResult> {
     if (signal.aborted) return Promise.resolve({ outcome: "cancelled" });
     if (this.closed) return Promise.resolve({ outcome: "failed", code: "unavailable", message: "closed" });
     if (this.pending.size >= this.options.maxInFlight) {
       return Promise.resolve({ outcome: "failed", code: "overloaded", message: "too many calls in flight" });
     }
+    if (this.options.failWhenLost && this.everConnected && !this.connected) {
+      return Promise.resolve({ outcome: "failed", code: "unavailable", message: "the engine is away" });
+    }
     return new Promise((resolve) => {
       const id = this.nextId++;
+      const sentAtMs = this.options.clock.nowMs();
       const timer = this.options.clock.timer(deadlineMs, () => {
         this.forget(id);
         const served = this.state === "ready";
@@ -142,8 +182,9 @@ class SocketEngineClient implements EngineClient {
       };
       const call: PendingCall = {
         ...{ id, request, deadlineMs, onEvent, onResend },
-        ...{ sent: false, started: false, resends: 0 },
+        ...{ sent: false, started: false, resends: 0, waitingMore: [] },
         settle: (result) => {
+          if (result.outcome === "completed") this.learn(sentAtMs);
           this.pending.delete(id);
           timer.cancel();
           signal.removeEventListener("abort", onAbort);
@@ -153,6 +194,7 @@ class SocketEngineClient implements EngineClient {
       signal.addEventListener("abort", onAbort, { once: true });
       this.pending.set(id, call);
       if (this.connected) this.send(call);
+      onBegin?.((args, payload) => this.sendMore(call, args, payload));
     });
   }
 
@@ -177,6 +219,14 @@ class SocketEngineClient implements EngineClient {
       budgetMs: call.deadlineMs - this.options.clock.nowMs(),
     };
     this.socket?.write(encodeFrame(frame, request.payload));
+    for (const more of call.waitingMore.splice(0)) this.socket?.write(more);
+  }
+
+  private sendMore(call: PendingCall, args: Record<string, unknown>, payload?: Uint8Array): void {
+    if (this.pending.get(call.id) !== call) return;
+    const frame = encodeFrame({ type: "more", id: call.id, args }, payload);
+    if (call.sent) this.socket?.write(frame);
+    else call.waitingMore.push(frame);
   }
 
   private forget(id: number): void {
@@ -201,6 +251,7 @@ class SocketEngineClient implements EngineClient {
     this.socket = socket;
     socket.on("connect", () => {
       this.connected = true;
+      this.everConnected = true;
       this.backoffMs = FIRST_BACKOFF_MS;
       for (const call of this.pending.values()) this.send(call);
     });
@@ -245,6 +296,10 @@ class SocketEngineClient implements EngineClient {
     if (this.closed) return;
     for (const call of [...this.pending.values()]) {
       if (!call.sent) continue;
+      if (this.options.failWhenLost) {
+        call.settle({ outcome: "failed", code: "unavailable", message: "the engine was lost" });
+        continue;
+      }
       // Only a call that was being served is suspect: it must not kill the engine for ever.
       if (call.started && ++call.resends > this.options.maxResends) {
         call.settle({ outcome: "failed", code: "unavailable", message: "the engine died over this call" });

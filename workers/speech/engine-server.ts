@@ -2,6 +2,7 @@
 import { rmdirSync, rmSync } from "node:fs";
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
+import { setPriority } from "node:os";
 import { dirname } from "node:path";
 import {
   type AnswerFrame,
@@ -31,6 +32,37 @@ export interface EngineCall {
   payload: Uint8Array;
   signal: AbortSignal;
   emit(event: Record<string, unknown>, payload?: Uint8Array): void;
+  /** What the caller sends after its request (`more` frames). */
+  inbox: Inbox;
+}
+
+/** What came of a call since it began, waiting to be taken. */
+export class Inbox {
+  /** Called whenever something has come; set by the operation. */
+  arrived: () => void = () => {};
+  #parts: MorePart[] = [];
+  #bytes = 0;
+
+  /** @returns false when more waits than is allowed; nothing is kept then */
+  push(part: MorePart): boolean {
+    this.#bytes += part.payload.byteLength + PART_BYTES;
+    if (this.#bytes > MAX_INBOX_BYTES) return false;
+    this.#parts.push(part);
+    this.arrived();
+    return true;
+  }
+
+  /** Empties it. */
+  take(): MorePart[] {
+    this.#bytes = 0;
+    return this.#parts.splice(0);
+  }
+}
+
+/** One `more` frame. */
+export interface MorePart {
+  args: Record<string, unknown>;
+  payload: Uint8Array;
 }
 
 /** A loaded engine: its operations by name. */
@@ -44,6 +76,8 @@ export interface EngineSettings {
   threads: number;
   /** How many requests may wait. */
   queueLimit: number;
+  /** How often this engine's process died while it loaded, in a row. */
+  loadDeaths?: number;
 }
 
 /** What a process tells its parent over the IPC channel. */
@@ -64,12 +98,27 @@ export interface EngineServerOptions extends Pick<EngineSettings, "socketPath" |
 
 /** A peer that reads nothing for so long that this much waits is dropped. */
 const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
+/** Half a minute of audio at 16 kHz that nobody took is too much. */
+const MAX_INBOX_BYTES = 1024 * 1024;
+/** What a part costs beside its payload. */
+const PART_BYTES = 64;
+/** Beside the gateways' 0: an engine has what they leave. */
+const ENGINE_NICENESS = 10;
+/** Who would have to wait longer than people do is told so at once. */
+const WAIT_MAX_MS = 20_000;
 /** Gateways of a machine, with room for a restart's overlap. */
 const MAX_CONNECTIONS = 256;
 
 interface Connection {
   send(frame: AnswerFrame, payload?: Uint8Array): void;
-  calls: Map<number, { job: Job; abort: AbortController }>;
+  calls: Map<number, Underway>;
+}
+
+interface Underway {
+  job: Job;
+  abort: AbortController;
+  inbox: Inbox;
+  fail(code: EngineFaultCode, message: string): void;
 }
 
 interface Engine {
@@ -87,6 +136,7 @@ function begin(
 ): void {
   const { id } = frame;
   const abort = new AbortController();
+  const inbox = new Inbox();
   const finish = (end: Omit<Extract<AnswerFrame, { type: "end" }>, "type" | "id">) => {
     if (connection.calls.delete(id)) connection.send({ type: "end", id, ...end });
   };
@@ -105,6 +155,7 @@ function begin(
         await operation({
           args: frame.args ?? {},
           payload,
+          inbox,
           signal: abort.signal,
           emit: (event, bytes) => {
             if (!abort.signal.aborted) connection.send({ type: "event", id, event }, bytes);
@@ -121,8 +172,16 @@ function begin(
       }
     },
   };
-  connection.calls.set(id, { job, abort });
+  connection.calls.set(id, { job, abort, inbox, fail });
   engine.queue.add(job);
+}
+
+function giveMore(engine: Engine, connection: Connection, id: number, part: MorePart): void {
+  const call = connection.calls.get(id);
+  if (!call || call.inbox.push(part)) return;
+  call.abort.abort();
+  engine.queue.remove(call.job);
+  call.fail("overloaded", "more was sent than the engine keeps up with");
 }
 
 function cancel(engine: Engine, connection: Connection, id: number): void {
@@ -152,6 +211,8 @@ function serve(engine: Engine, socket: Socket): void {
       for (const { header, payload } of reader.push(bytes)) {
         if (header.type === "cancel") cancel(engine, connection, header.id);
         else if (header.type === "request") begin(engine, connection, header, payload);
+        else if (header.type === "more")
+          giveMore(engine, connection, header.id, { args: header.args ?? {}, payload });
       }
     } catch (error) {
       console.error(`dropping a connection: ${(error as Error).message}`);
@@ -187,7 +248,10 @@ async function listen(server: Server, socketPath: string): Promise<void> {
 export async function serveEngine(options: EngineServerOptions): Promise<void> {
   const { name, socketPath, queueLimit, concurrency } = options;
   const engine: Engine = {
-    queue: createWorkQueue({ queueLimit, concurrency, nowMs: () => performance.now() }),
+    queue: createWorkQueue({
+      ...{ queueLimit, waitMaxMs: WAIT_MAX_MS, concurrency },
+      nowMs: () => performance.now(),
+    }),
     connections: new Set(),
     operations: null,
     state: { type: "state", engine: name, state: "loading" },
@@ -236,6 +300,8 @@ export function runEngineProcess(
 ): void {
   const settings = JSON.parse(process.argv[2] ?? "{}") as EngineSettings;
   process.title = `parley-${name}`;
+  // Speech that is worked on may wait for frames that are on their way, never the other way round.
+  setPriority(ENGINE_NICENESS);
   process.on("disconnect", () => {
     removeSocket(settings.socketPath);
     process.exit(0);

@@ -22,6 +22,8 @@ export type RequestFrame =
       /** Arguments of the operation. */
       args: Record<string, unknown>;
     }
+  /** Goes to a call under way; which operations take it, and what, each engine says. */
+  | { type: "more"; id: number; args: Record<string, unknown> }
   | { type: "cancel"; id: number };
 
 /** How far an engine is. `refused`: its model can't be used, and a restart would not help. */

@@ -9,7 +9,10 @@ import type { EngineReport, EngineSettings } from "./engine-server.ts";
 import type { EngineFaultCode } from "./frames.ts";
 
 export const engineNames = ["recogniser", "voices", "embeddings"] as const;
-export type EngineName = (typeof engineNames)[number];
+/** Started only where the operator gave a folder. */
+export const localEngineNames = ["local-recogniser", "local-voices"] as const;
+export type LocalEngineName = (typeof localEngineNames)[number];
+export type EngineName = (typeof engineNames)[number] | LocalEngineName;
 
 export interface SpeechLog {
   info(fields: object, message: string): void;
@@ -20,13 +23,15 @@ export interface SpeechLog {
 export interface SpeechOptions {
   /** Holds `whisper-tiny.en` and `all-minilm-l6-v2`. */
   modelsDir: string;
+  /** Folder of each local engine that is to run; none by default. */
+  local?: Partial<Record<LocalEngineName, string>>;
   /** Under which the directory of sockets is made; default the system's for temporary files. Keep it short. */
   dir?: string;
   /** The node that runs the engines; default the one that runs us. */
   nodePath?: string;
   /** Environment of the engines; default empty (Windows wants `SystemRoot`). */
   env?: Record<string, string>;
-  /** Threads of one transcription. */
+  /** Threads of one transcription, and of one synthesis of a local voice. */
   recogniserThreads: number;
   /** How many requests may wait in each engine. */
   queueLimit: number;
@@ -48,11 +53,15 @@ export interface EngineProcessState {
 
 export interface SpeechProcesses {
   /** Paths that stay the same over restarts. */
-  readonly sockets: Record<EngineName, string>;
-  states(): Record<EngineName, EngineProcessState>;
+  readonly sockets: PerEngine<string>;
+  states(): PerEngine<EngineProcessState>;
   /** Stops the engines and removes their sockets. */
   close(): Promise<void>;
 }
+
+/** One thing for each engine that runs. */
+export type PerEngine<Value> = Record<(typeof engineNames)[number], Value> &
+  Partial<Record<LocalEngineName, Value>>;
 
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 5000;
@@ -110,6 +119,8 @@ function launch(engine: Engine, options: SpeechOptions, died: () => void): void 
   child.on("error", (error) => log.error({ engine: engine.name }, `can't start: ${error.message}`));
   child.once("close", (exitCode, signal) => {
     engine.child = null;
+    const { state } = engine.state;
+    engine.settings.loadDeaths = state === "loading" ? (engine.settings.loadDeaths ?? 0) + 1 : 0;
     engine.state = { ...engine.state, state: "down", pid: null };
     log.warn({ engine: engine.name, exitCode, signal }, "speech engine ended");
     died();
@@ -129,7 +140,7 @@ function stop(child: ChildProcess): Promise<void> {
 }
 
 /**
- * Starts the three engines; resolves as soon as they are spawned, while their models go on loading (`states()`).
+ * Starts the engines; resolves as soon as they are spawned, while their models go on loading (`states()`).
  * Calls made meanwhile wait in the engines' queues.
  *
  * @throws Error if the directory for the sockets can't be made
@@ -138,14 +149,22 @@ export async function startSpeech(options: SpeechOptions): Promise<SpeechProcess
   // A new directory each start (mode 0700): engines of another version are never met.
   const dir = mkdtempSync(join(options.dir ?? tmpdir(), "parley-"));
   const isWindows = process.platform === "win32";
-  const socketOf = (name: EngineName) =>
-    isWindows ? `\\\\.\\pipe\\${dir.split(/[\\/]/).at(-1)}-${name[0]}` : join(dir, `${name[0]}.sock`);
+  const socketOf = (name: EngineName) => {
+    // Short: a socket's path may have a hundred characters at most.
+    const short = name.replace(/(?<=\w)[a-z]+/g, "");
+    return isWindows ? `\\\\.\\pipe\\${dir.split(/[\\/]/).at(-1)}-${short}` : join(dir, `${short}.sock`);
+  };
+  const { local = {} } = options;
+  const names: EngineName[] = [
+    ...engineNames,
+    ...localEngineNames.filter((name) => local[name] !== undefined),
+  ];
   let closing = false;
 
-  const engines = engineNames.map((name): Engine => {
-    const threads = name === "recogniser" ? options.recogniserThreads : 1;
-    const { modelsDir, queueLimit } = options;
-    const settings = { socketPath: socketOf(name), modelsDir, threads, queueLimit };
+  const engines = names.map((name): Engine => {
+    const threads = name === "voices" || name === "embeddings" ? 1 : options.recogniserThreads;
+    const modelsDir = local[name as LocalEngineName] ?? options.modelsDir;
+    const settings = { socketPath: socketOf(name), modelsDir, threads, queueLimit: options.queueLimit };
     return {
       ...{ name, settings, state: idle(), child: null },
       ...{ startedMs: 0, backoffMs: FIRST_BACKOFF_MS, retry: null },
@@ -166,15 +185,11 @@ export async function startSpeech(options: SpeechOptions): Promise<SpeechProcess
   for (const engine of engines) start(engine);
 
   return {
-    sockets: Object.fromEntries(engineNames.map((name) => [name, socketOf(name)])) as Record<
-      EngineName,
-      string
-    >,
+    sockets: Object.fromEntries(names.map((name) => [name, socketOf(name)])) as PerEngine<string>,
     states: () =>
-      Object.fromEntries(engines.map((engine) => [engine.name, { ...engine.state }])) as Record<
-        EngineName,
-        EngineProcessState
-      >,
+      Object.fromEntries(
+        engines.map((engine) => [engine.name, { ...engine.state }]),
+      ) as PerEngine<EngineProcessState>,
     async close() {
       closing = true;
       for (const engine of engines) if (engine.retry) clearTimeout(engine.retry);

@@ -52,7 +52,7 @@ export function cutPieces(words: SpokenWord[]): SpokenWord[][] {
 }
 
 /** First and last sample that are more than silence; null if none is. */
-function soundOf(pcm: Int16Array): { first: number; last: number } | null {
+export function soundOf(pcm: Int16Array): { first: number; last: number } | null {
   let peak = 0;
   for (const sample of pcm) peak = Math.max(peak, Math.abs(sample));
   const floor = Math.max(1, peak * SILENCE_RATIO);

@@ -28,15 +28,24 @@ export interface WorkQueue {
 export interface WorkQueueOptions {
   /** How many jobs may wait (beside those that run). */
   queueLimit: number;
+  /** A job that would wait longer, by what jobs took lately, is refused at once; default: never. */
+  waitMaxMs?: number;
   /** How many jobs run at once. */
   concurrency: number;
   nowMs: () => number;
 }
 
+/** Weight of the newest job in what one takes. */
+const learningRatio = 0.2;
+
 /** An empty queue, closed until `open()`. */
-export function createWorkQueue({ queueLimit, concurrency, nowMs }: WorkQueueOptions): WorkQueue {
+export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
+  const { queueLimit, concurrency, nowMs, waitMaxMs = Number.POSITIVE_INFINITY } = options;
   const jobs: Job[] = [];
   let running = 0;
+  /** Time between two jobs that were done while others waited. */
+  let jobMs = 0;
+  let doneAtMs = 0;
   let isOpen = false;
   let refusal: EngineFaultCode | null = null;
   let lastTenant: string | null = null;
@@ -50,6 +59,12 @@ export function createWorkQueue({ queueLimit, concurrency, nowMs }: WorkQueueOpt
     const index = jobs.findIndex((job) => job.tenant === tenant);
     return jobs.splice(index, 1)[0];
   };
+  const learn = (startedAtMs: number): void => {
+    const tookMs = nowMs() - Math.max(startedAtMs, doneAtMs);
+    doneAtMs = nowMs();
+    jobMs += (tookMs - jobMs) * learningRatio;
+  };
+  const isFull = () => jobs.length >= queueLimit || jobs.length * jobMs > waitMaxMs;
   const pump = (): void => {
     while (isOpen && running < concurrency) {
       const job = takeNext();
@@ -59,8 +74,10 @@ export function createWorkQueue({ queueLimit, concurrency, nowMs }: WorkQueueOpt
         continue;
       }
       running++;
+      const startedAtMs = nowMs();
       void job.run().finally(() => {
         running--;
+        learn(startedAtMs);
         pump();
       });
     }
@@ -77,8 +94,8 @@ export function createWorkQueue({ queueLimit, concurrency, nowMs }: WorkQueueOpt
     add(job) {
       if (refusal) return job.refuse(refusal);
       const served = isOpen && running < concurrency;
-      if (!served && jobs.length >= queueLimit) dropExpired();
-      if (!served && jobs.length >= queueLimit) return job.refuse("overloaded");
+      if (!served && isFull()) dropExpired();
+      if (!served && isFull()) return job.refuse("overloaded");
       jobs.push(job);
       pump();
     },

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createWorkQueue, type Job } from "../../../workers/speech/work-queue.ts";
 
-function setUp(queueLimit = 3) {
+function setUp(queueLimit = 3, waitMaxMs = Number.POSITIVE_INFINITY) {
   const log: string[] = [];
   const finishers: (() => void)[] = [];
   let now = 0;
-  const queue = createWorkQueue({ queueLimit, concurrency: 1, nowMs: () => now });
+  const queue = createWorkQueue({ queueLimit, waitMaxMs, concurrency: 1, nowMs: () => now });
   const job = (name: string, tenant = "t", deadlineMs = 1000): Job => ({
     ...{ tenant, deadlineMs },
     run: () => {
@@ -41,6 +41,18 @@ describe("an engine's queue", () => {
     setNow(2000);
     await finish();
     expect(log).toEqual(["run a", "late expired", "c expired"]);
+  });
+  it("refuses at once who would have to wait too long, by what requests took lately", async () => {
+    const { queue, log, job, finish, setNow } = setUp(100, 1_000);
+    queue.open();
+    for (let index = 1; index <= 20; index += 1) {
+      queue.add(job("a", "t", 1e9));
+      setNow(index * 400);
+      await finish();
+    }
+    log.length = 0;
+    for (const name of ["b", "c", "d", "e", "f"]) queue.add(job(name, "t", 1e9));
+    expect(log).toEqual(["run b", "f overloaded"]);
   });
   it("takes a cancelled request out", async () => {
     const { queue, log, job, finish } = setUp();
