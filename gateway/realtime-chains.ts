@@ -46,12 +46,12 @@ export async function buildChains(parts: EndpointParts): Promise<Chains> {
     const row = vendorOf(stage, name);
     return row === null ? null : vendorValues(config, row);
   };
-  const { language } = config;
+  const { language, localTtsVoice: localVoice } = config;
   const prices = createPriceTable([
     ...(config.prices === null ? [] : readPrices(config.prices)),
     ...listPrices,
   ]);
-  const links = await makeProviders(config, { clock, script, speechSockets, vendor, language });
+  const links = await makeProviders(config, { clock, script, speechSockets, vendor, language, localVoice });
   const shared = openSharedHealth(parts);
   const guards = createGuards({
     ...{ clock, shared, caps: vendorCaps(config), observer: observeGuards(parts) },

@@ -11,7 +11,7 @@ import { floorName } from "./resilience/guard.ts";
 import type { SessionConfig } from "./session/domain.ts";
 import { defaultPlaybackLimits } from "./session/playback.ts";
 import { PlaybackTicker } from "./session/playback-ticker.ts";
-import type { SessionObserver } from "./session/session.ts";
+import type { SessionObserver } from "./session/session-parts.ts";
 import { semanticTurnEnd } from "./session/turn-taking/semantic-turn-end.ts";
 import { createEmbedder } from "./state/embedder.ts";
 import { createKnowledge } from "./state/knowledge/knowledge.ts";

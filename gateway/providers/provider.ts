@@ -30,6 +30,8 @@ export interface ConversationMemory {
   readonly preferred: Record<Attempt["stage"], string | null>;
   /** The listener was told that the spare speaks, and no vendor has answered since. */
   spareTold: boolean;
+  /** When a vendor last kept this conversation waiting to the end of its deadline (`clock.nowMs`); absent: never. */
+  waitedAtMs?: number;
 }
 
 /** One link's part in a call. */

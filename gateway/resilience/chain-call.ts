@@ -7,19 +7,21 @@ import { floorName } from "./guard.ts";
 import { hedgeLeastMs, mayHedge, slowQuantile } from "./hedge.ts";
 import { orderLinks } from "./link-order.ts";
 import type { Link, LinkResult, LinkRun } from "./link-run.ts";
-import { cancelled, drainRun, judge, leaveGuard, startRun, usefulFromMs } from "./link-run.ts";
+import { cancelled, drainRun, judge, leaveGuard, startRun, tooLate, usefulFromMs } from "./link-run.ts";
 import type { Pulled } from "./pull.ts";
 
 /** What a link without a history is taken to need to its first useful output. */
 export const beginMs = 500;
 /** A gap in a stream shorter than this is no stall, however little is left to play. */
 export const stallLeastMs = 500;
-/** Longest wait for a place in the last link's queue; who would wait longer is refused by the engine. */
+/** Longest wait in the last link's queue; who would wait longer is refused by the engine. */
 export const queueMaxMs = 22_000;
-/** A probe, and a link that comes after one that hung, is waited for that many times its own p95, */
+/** A probe, and a link that comes after one that hung, is waited for that many times its own p95, but at least so long. */
 const promptRatio = 2;
-/** but at least that long. */
 const promptLeastMs = 800;
+
+/** A turn whose vendor hung has waited enough: from then on the spare is started beside a vendor that says nothing. */
+const waitedForMs = 8000;
 
 const emptyChain: ProviderFault = {
   code: "provider_unavailable",
@@ -63,8 +65,8 @@ export class ChainCall<Request, Event extends { type: string }> {
   #rival: LinkRun<Request, Event> | null = null;
   #mayHedge: boolean;
   #retried = false;
-  /** A link hung: the caller has waited long enough. */
-  #waited = false;
+  /** A link hung, in this stage or in one before it: the caller has waited long enough. */
+  #waited: boolean;
   #fallen: Fallen | null = null;
   /** Why the links that were passed over were. */
   #passedOver: "open" | "full" | null = null;
@@ -75,6 +77,8 @@ export class ChainCall<Request, Event extends { type: string }> {
     this.#context = context;
     this.#queue = orderLinks(parts, context);
     this.#mayHedge = parts.options.guards !== undefined && this.#queue.length > 1 && mayHedge(request);
+    const waitedAtMs = context.conversation?.waitedAtMs ?? Number.NEGATIVE_INFINITY;
+    this.#waited = context.clock.nowMs() - waitedAtMs < waitedForMs;
   }
 
   async *events(): AsyncGenerator<Event | EndEvent> {
@@ -243,7 +247,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (run.usefulAtMs === null && run.call.useful) this.#becomeUseful(run);
     if (result === null) return null;
     if (result.outcome === "failed") {
-      if (pulled.kind === "overdue") this.#waited = true;
+      if (pulled.kind === "overdue") this.#noteWait(run);
       this.#noteFall(run, result);
       const other = run === this.#run ? this.#rival : this.#run;
       if (this.#rival === null || other === null) return result;
@@ -255,6 +259,13 @@ export class ChainCall<Request, Event extends { type: string }> {
     }
     if (result.outcome === "completed" && this.#rival !== null) this.#overtake(run);
     return result;
+  }
+
+  /** One deadline is what a turn waits, not one for each stage that hangs. */
+  #noteWait(run: LinkRun<Request, Event>): void {
+    const { clock, conversation } = this.#context;
+    this.#waited = true;
+    if (conversation !== undefined && run.usefulAtMs === null) conversation.waitedAtMs = clock.nowMs();
   }
 
   #noteFall(run: LinkRun<Request, Event>, result: { fault: ProviderFault; overdueMs: number }): void {
@@ -286,7 +297,9 @@ export class ChainCall<Request, Event extends { type: string }> {
   #overtake(winner: LinkRun<Request, Event>): void {
     const loser = winner === this.#run ? this.#rival! : this.#run!;
     loser.extra = true;
-    void this.#finish(loser, cancelled);
+    // Beside the spare there is only who was given up already, or nearly.
+    const givenUp = winner.link.provider.name === floorName;
+    void this.#finish(loser, givenUp ? { outcome: "failed", fault: tooLate, overdueMs: 0 } : cancelled);
     this.#standAlone(winner, loser);
   }
 
@@ -295,6 +308,8 @@ export class ChainCall<Request, Event extends { type: string }> {
     const { options, policy } = this.#parts;
     this.#run = winner;
     this.#rival = null;
+    // The winner may die later, and the floor is never used up.
+    if (loser.link.provider.name === floorName) this.#queue.push(loser.link);
     if (winner.hedge) this.#context.observer?.overtook?.(winner.link.provider.name);
     options.observer?.hedged?.(
       policy.stage,
@@ -343,9 +358,9 @@ export class ChainCall<Request, Event extends { type: string }> {
   /** True when a silent link's time is really over; starts another beside it when that is what was due. */
   #isOver(run: LinkRun<Request, Event>): boolean {
     const nowMs = this.#context.clock.nowMs();
-    if (nowMs >= this.#endAtMs(run, nowMs)) return true;
-    if (nowMs >= this.#hedgeAtMs(run)) this.#hedge();
-    return false;
+    const isOver = nowMs >= this.#endAtMs(run, nowMs);
+    if (!isOver && nowMs >= this.#hedgeAtMs(run)) this.#hedge();
+    return isOver;
   }
 
   #endAtMs(run: LinkRun<Request, Event>, nowMs: number): number {
@@ -373,24 +388,27 @@ export class ChainCall<Request, Event extends { type: string }> {
 
   #hedgeAtMs(run: LinkRun<Request, Event>): number {
     if (!this.#mayHedge || this.#rival !== null || run.usefulAtMs !== null) return Number.POSITIVE_INFINITY;
-    const slowMs = run.link.guard?.latency.quantileMs(slowQuantile) ?? null;
+    const ownMs = run.link.guard?.latency.quantileMs(slowQuantile) ?? null;
+    const slowMs = ownMs ?? (this.#waited ? beginMs : null);
     const fromMs = usefulFromMs(run);
     if (slowMs === null || fromMs === null) return Number.POSITIVE_INFINITY;
     return fromMs + Math.max(hedgeLeastMs, slowMs);
   }
 
-  /** Starts the next well vendor beside the slow one. The spare is not for that: it would win by answering worse. */
+  /** Starts the next well vendor beside the slow one; the spare, for nothing, in a turn that has waited for a deadline already. */
   #hedge(): void {
     this.#mayHedge = false;
     const { guards } = this.#parts.options;
-    const index = this.#queue.findIndex(
-      ({ guard, provider }) => provider.name !== floorName && guard?.state === "closed" && guard.ready(),
+    const index = this.#queue.findIndex(({ guard, provider }) =>
+      this.#waited
+        ? provider.name === floorName
+        : provider.name !== floorName && guard?.state === "closed" && guard.ready(),
     );
     const link = this.#queue[index];
     if (guards === undefined || link === undefined) return;
     // While enough is left to play nobody waits for this.
     if ((this.#context.unplayedMs?.() ?? 0) > this.#needMs(link)) return;
-    if (!guards.hedges.take()) return;
+    if (!this.#waited && !guards.hedges.take()) return;
     const admission = link.guard?.admit() ?? "open";
     if (typeof admission === "string") return;
     this.#queue.splice(index, 1);

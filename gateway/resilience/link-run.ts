@@ -48,7 +48,7 @@ export type LinkResult =
 
 export const cancelled: LinkResult = { outcome: "cancelled" };
 
-const tooLate: ProviderFault = {
+export const tooLate: ProviderFault = {
   code: "provider_timeout",
   message: "No useful output in time.",
   retryable: true,

@@ -5,6 +5,7 @@
  */
 import { fftBins, fftSamples, transformReal } from "../../workers/audio/fft.ts";
 import { resampleWhole } from "../../workers/speech/resample.ts";
+import { audibleEnd } from "./tts-audio.ts";
 
 /** Speech with the places of its words, mono int16. */
 export interface ReferenceSpeech {
@@ -26,8 +27,8 @@ const highestHz = 3_900;
 const powerFloor = 1e4;
 /** Loudness tells less than colour. */
 const energyWeight = 0.3;
-/** The last of a reading is a silence. */
-const endColumns = 12;
+/** The last sound of a reading may be missed by that much. */
+const endMs = 60;
 /** A step in which only one side goes on costs that much more: paces differ, but not for long. */
 const lonelyWeight = 1.15;
 
@@ -60,7 +61,11 @@ function triangles(): { from: number; weights: Float64Array }[] {
 }
 
 /** Cepstra of speech, a row a hop, each coefficient around its mean over the speech. */
-function cepstraOf(pcm: Int16Array, sampleRateHz: number, meanFrames = Number.POSITIVE_INFINITY): Float32Array {
+function cepstraOf(
+  pcm: Int16Array,
+  sampleRateHz: number,
+  meanFrames = Number.POSITIVE_INFINITY,
+): Float32Array {
   const audio = sampleRateHz === rateHz ? pcm : resampleWhole(pcm, sampleRateHz, rateHz);
   const frames = Math.max(0, Math.floor((audio.length - windowSamples) / hopSamples) + 1);
   const rows = new Float32Array(frames * coefficients);
@@ -137,7 +142,12 @@ export function alignSpeech(
     if (row < 0) break;
     starts.push(Math.round((row * hopMs * sampleRateHz) / 1_000));
   }
-  return { starts, cost, complete: path[rows - 1]! >= columns - endColumns };
+  return { starts, cost, complete: path[rows - 1]! >= endOf(reference) };
+}
+
+/** The column of a reading's last sound. */
+function endOf({ pcm, sampleRateHz }: ReferenceSpeech): number {
+  return ((audibleEnd(pcm) * 1_000) / sampleRateHz - endMs) / hopMs - windowSamples / hopSamples;
 }
 
 /** The cheapest way through both from their beginnings to the end of `spoken`. @returns the column of every row */

@@ -1,7 +1,15 @@
 /** One voice's part of a piece of speech: what was received of it, what may be handed on, whether it is speech at all. */
 import type { ProviderFault, TtsEvent, TtsRequest } from "../providers/provider.ts";
 import type { NoiseWatch } from "./tts-audio.ts";
-import { audibleEnd, createNoiseWatch, fadeMs, firstAudible, isAudible, shape } from "./tts-audio.ts";
+import {
+  audibleEnd,
+  createNoiseWatch,
+  fadeMs,
+  firstAudible,
+  isAudible,
+  shape,
+  speechLevel,
+} from "./tts-audio.ts";
 import type { SpokenToken } from "./tts-text.ts";
 import { createNamer, expectedMs } from "./tts-text.ts";
 import type { VoiceNotes } from "./voice-notes.ts";
@@ -86,9 +94,12 @@ export class TtsLink {
   readonly #marks: { text: string; fromSample: number }[] = [];
   readonly #nameOf: (mark: string) => number;
   #keptSamples = 0;
+  /** Without its pauses. */
+  #voicedMs = 0;
   /** Samples of silence left out at its beginning. */
   #skipped = 0;
-  #soundFrom = 0;
+  /** Its first sample that is heard. */
+  soundFrom = 0;
 
   constructor({ request, tokens, plausible, notes, unplayedMs, joins }: TtsLinkOptions) {
     this.#request = request;
@@ -144,6 +155,7 @@ export class TtsLink {
       if (!this.audible) this.#begin(before + firstAudible(pcm));
     }
     if (this.audible) this.#keep(pcm);
+    this.#voicedMs += speechLevel([pcm], this.sampleRateHz).activeMs;
     if (!this.audible) return this.received > this.#samples(leadingSilenceMaxMs) ? mute : null;
     if (this.#noise.isNoise) return this.#turnOut(noise);
     if (this.received - this.soundUntil > this.#samples(innerSilenceMaxMs)) return fellMute;
@@ -152,13 +164,13 @@ export class TtsLink {
 
   /** Noise from the first sound on was no voice at all. */
   #turnOut(fault: ProviderFault): ProviderFault {
-    if (this.handed === 0 && this.noiseFrom <= this.#soundFrom + this.#samples(40)) this.audible = false;
+    if (this.handed === 0 && this.noiseFrom <= this.soundFrom + this.#samples(40)) this.audible = false;
     return fault;
   }
 
   #begin(soundFrom: number): void {
     this.audible = true;
-    this.#soundFrom = soundFrom;
+    this.soundFrom = soundFrom;
     const surplus = this.#joins ? Math.max(0, soundFrom - this.#samples(joinSilenceMs)) : 0;
     if (surplus > 0) this.#skip(surplus);
   }
@@ -169,7 +181,7 @@ export class TtsLink {
     this.handed -= samples;
     this.received -= samples;
     this.soundUntil -= samples;
-    this.#soundFrom -= samples;
+    this.soundFrom -= samples;
     this.#skipped += samples;
     for (const mark of this.#marks) mark.fromSample = Math.max(0, mark.fromSample - samples);
     this.starts.forEach((start, index) => {
@@ -204,7 +216,7 @@ export class TtsLink {
 
   /** From a voice that is as fast as its playing nothing is late: as much as is held was given at once before. */
   #allButTheEnd(): number {
-    const atOnce = Math.min(this.received, this.#soundFrom + this.#samples(heldMs));
+    const atOnce = Math.min(this.received, this.soundFrom + this.#samples(heldMs));
     return Math.max(atOnce, this.received - this.#samples(heldMs));
   }
 
@@ -254,7 +266,7 @@ export class TtsLink {
 
   /** About how long a voice of this pace takes for the text, ms. */
   get expectedMs(): number {
-    return (expectedMs(this.tokens) * paceOf(this.notes)) / this.#request.speedRatio;
+    return (expectedMs(this.tokens).wholeMs * paceOf(this.notes)) / this.#request.speedRatio;
   }
 
   get receivedMs(): number {
@@ -284,10 +296,25 @@ export class TtsLink {
     return null;
   }
 
+  /** What was spoken before a sample of it, pauses left out. */
+  voicedMsUntil(sample: number): number {
+    let ms = 0;
+    let at = 0;
+    for (const pcm of this.kept) {
+      if (at >= sample) break;
+      ms += speechLevel([pcm.subarray(0, sample - at)], this.sampleRateHz).activeMs;
+      at += pcm.length;
+    }
+    return ms;
+  }
+
   /** Notes the pace of a piece that was spoken whole. */
   learn(): void {
     const { speedRatio, sampleRateHz } = this.#request;
-    this.notes.expectedMs += expectedMs(this.tokens);
+    const { wordsMs, wholeMs } = expectedMs(this.tokens);
+    this.notes.expectedMs += wholeMs;
+    this.notes.wordsMs += wordsMs;
+    this.notes.voicedMs += this.#voicedMs * speedRatio;
     this.notes.spokenMs += (this.soundUntil * 1_000 * speedRatio) / sampleRateHz;
   }
 }

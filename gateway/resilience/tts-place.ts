@@ -7,7 +7,7 @@ import { quietestAt } from "./tts-audio.ts";
 import type { TtsLink } from "./tts-link.ts";
 import { heldMs } from "./tts-link.ts";
 import { createNamer } from "./tts-text.ts";
-import { paceOf } from "./voice-notes.ts";
+import { wordPaceOf } from "./voice-notes.ts";
 
 export interface Place {
   /** Sample of the link's audio, at or after what was handed on, up to which it is heard. */
@@ -28,14 +28,16 @@ export const referenceMs = 400;
 const alignedMaxMs = 30_000;
 /** Worse fits than that say nothing. */
 const costMax = 30;
-/** A word that short is said again rather than left out. */
-const shortWordMs = 150;
-/** What the sound just before its end means is not sure: more of it was to come. */
-const unsureMs = 120;
-/** A word longer than that is not easier to place. */
-const longWordMs = 300;
+/** How well the places of words are known. */
+const errorMs = 70;
+/** So short a sound tells nothing: its word, if it was one, is said again. */
+const briefMs = 250;
+/** As a multiple of that: how well, at the end of what was said. */
+const endDoubtRatio = 2.5;
+/** Paces of voices differ by less; what is longer is a pause. */
+const slackRatio = 1.5;
 /** An estimate's error, as a share of the time spoken. */
-const doubtRatio = 0.08;
+const doubtRatio = 0.05;
 
 /** After the last whole word; the first one, if only that had begun, is said again. */
 export function placeByMarks(link: TtsLink): Place {
@@ -56,6 +58,7 @@ export async function placeBySound(
   context: CallContext | undefined,
 ): Promise<Place> {
   const last = Math.max(link.handed, Math.min(link.soundUntil, link.noiseFrom, link.received));
+  if (last - link.soundFrom < (briefMs * request.sampleRateHz) / 1_000) return { cut: last, next: 0 };
   const first = link.tokens[0]!.at;
   const asked = { ...request, text: request.text.slice(first) };
   const long = (last * 1_000) / request.sampleRateHz > alignedMaxMs;
@@ -78,34 +81,37 @@ function placeByReading(
   // Words as the reading names them, as words of the text.
   const nameOf = createNamer(link.tokens);
   const named = reading.words.map(({ text }) => nameOf(text));
-  const surely = last - Math.round((unsureMs * sampleRateHz) / 1_000);
-  const { handed } = link;
-  const word = chooseBoundary(starts, handed, surely, reading) ?? chooseBoundary(starts, handed, last, reading);
-  if (word === null) {
-    // It is in the middle of a word, or at the end of all.
-    const begun = Math.max(0, starts.findLastIndex((start) => start <= surely));
-    const end = reading.words.length === starts.length && aligned.complete;
-    return { cut: last, next: end ? link.tokens.length : (named[begun] ?? 0) };
-  }
-  const lengthMs = (index: number) => lengthOf(reading, index);
-  const next = lengthMs(word - 1) < shortWordMs ? named[word - 1]! : named[word]!;
-  return { cut: Math.max(link.handed, starts[word]!), next };
+  if (aligned.complete && starts.length === reading.words.length)
+    return { cut: last, next: link.tokens.length };
+  const samples = (ms: number) => Math.round((ms * sampleRateHz) / 1_000);
+  const middles = starts.map((start, word) => {
+    const longest = samples(lengthOf(reading, word) * slackRatio);
+    return start + Math.min((starts[word + 1] ?? Number.POSITIVE_INFINITY) - start, longest) / 2;
+  });
+  const { cut, next } = chooseCut([...starts, last], middles, link.handed, last, samples(errorMs));
+  return { cut, next: next < named.length ? named[next]! : link.tokens.length - 1 };
 }
 
-/** The beginning of a word in `[from, until]` that follows a long one: there a small error does no harm. */
-function chooseBoundary(
-  starts: readonly number[],
+/**
+ * The latest place to cut at which it is plainest which words were heard: a word counts as heard once its middle was, and
+ * no middle should lie nearer to the cut than places are known. Where one does, it is said again.
+ */
+function chooseCut(
+  places: readonly number[],
+  middles: readonly number[],
   from: number,
   until: number,
-  reading: ReferenceSpeech,
-): number | null {
-  let chosen: number | null = null;
-  let best = 0;
-  for (let word = starts.length - 1; word > 0; word -= 1) {
-    if (starts[word]! < from || starts[word]! > until) continue;
-    const before = Math.min(longWordMs, lengthOf(reading, word - 1));
-    const score = before + 0.3 * Math.min(longWordMs, lengthOf(reading, word));
-    if (score > best) [chosen, best] = [word, score];
+  error: number,
+): Place {
+  let chosen: Place = { cut: until, next: 0 };
+  let least = Number.POSITIVE_INFINITY;
+  for (const place of places) {
+    if (place < from || place > until) continue;
+    // What the sound at its very end means is less sure: more of it was to come.
+    const sureUntil = Math.min(place - error, until - endDoubtRatio * error);
+    const next = middles.filter((middle) => middle < sureUntil).length;
+    const doubtful = middles.filter((middle) => middle < place + error).length - next;
+    if (doubtful <= least) [chosen, least] = [{ cut: place, next }, doubtful];
   }
   return chosen;
 }
@@ -119,14 +125,15 @@ function lengthOf({ words, pcm, sampleRateHz }: ReferenceSpeech, index: number):
 function placeByPace(link: TtsLink, last: number, { speedRatio, sampleRateHz }: TtsRequest): Place {
   const from = Math.max(link.handed, last - Math.round((heldMs * sampleRateHz) / 1_000));
   const cut = quietestAt(join(link.kept, last), from, last, sampleRateHz);
-  const perMs = paceOf(link.notes) / speedRatio;
-  const cutMs = (cut * 1_000) / sampleRateHz;
+  const perMs = wordPaceOf(link.notes) / speedRatio;
+  // Pauses are where voices differ most: they count on neither side.
+  const voicedMs = link.voicedMsUntil(cut);
   let untilMs = 0;
   let next = 0;
   // Only words that must be over by then: a word is rather said twice than not at all.
   for (const { durationMs } of link.tokens) {
     untilMs += durationMs * perMs;
-    if (untilMs * (1 + doubtRatio) > cutMs) break;
+    if (untilMs * (1 + doubtRatio) > voicedMs) break;
     next += 1;
   }
   return { cut, next: Math.min(next, link.tokens.length - 1) };

@@ -3,7 +3,6 @@ import { keepBroken } from "./broken-reply.ts";
 import type { Change } from "./change.ts";
 import type { Item, Part, ResponseStatus, ResponseView } from "./domain.ts";
 import { wordsBefore } from "./history.ts";
-import { isUnsaid } from "./holding.ts";
 import type { ActiveResponse, StoredItem } from "./state.ts";
 
 /** The one content part of a reply's message. */
@@ -184,6 +183,14 @@ export function bargeIn(change: Change, byItemId: string, announce: () => void):
   change.set({ toolLedger: null });
   announce();
   for (const response of stopped) finishCancelled(change, response.id, "turn_detected");
+}
+
+/** An automatic answer of which nothing was said but that it will come. */
+function isUnsaid(change: Change, response: ActiveResponse): boolean {
+  const { automatic, held, message, output } = response;
+  // The words that it waits for will be answered anyway.
+  if (!automatic || held === "waiting") return false;
+  return (message === null || message.aside === true) && output.every(({ id }) => change.item(id)?.aside);
 }
 
 function finishCancelled(change: Change, responseId: string, reason: string): void {

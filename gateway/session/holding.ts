@@ -82,11 +82,3 @@ export function settleHeld(change: Change, response: ActiveResponse, respond: bo
   change.updateResponse(response.id, { ended });
   change.effect({ type: "endHold", responseId: response.id });
 }
-
-/** An automatic answer of which nothing was said but that it will come. */
-export function isUnsaid(change: Change, response: ActiveResponse): boolean {
-  const { automatic, held, message, output } = response;
-  // The words that it waits for will be answered anyway.
-  if (!automatic || held === "waiting") return false;
-  return (message === null || message.aside === true) && output.every(({ id }) => change.item(id)?.aside);
-}

@@ -5,6 +5,8 @@
 import type { Clock } from "../clock.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { Now } from "./events.ts";
+import type { Piece } from "./playback-pieces.ts";
+import { asideIndex, newPiece, placeWord, takeSamples } from "./playback-pieces.ts";
 import { encodeSamples } from "./samples.ts";
 import type { SpokenPiece } from "./state.ts";
 
@@ -27,22 +29,6 @@ const maxRemembered = 8;
 
 /** A client that acks no more, this long after the sound must have ended, is taken to have heard what it was sent. */
 const ackPatienceMs = 3_000;
-
-interface Piece {
-  readonly index: number;
-  readonly text: string;
-  chunks: Int16Array[];
-  words: { text: string; fromSample: number }[];
-  whole: boolean;
-  samples: number;
-  /** Samples of its own audio sent so far. */
-  sentSamples: number;
-  /** Silence that was sent in its middle: before which of its samples, and how long. */
-  gaps: { atSample: number; durationMs: number }[];
-  fromMs: number | null;
-  /** A sentence before the answer, with an item of its own. */
-  aside: boolean;
-}
 
 interface Stream {
   readonly responseId: string;
@@ -386,42 +372,4 @@ export class Playback {
     this.#waiters.delete(key);
     for (const done of [...(waiters ?? [])]) done();
   }
-}
-
-/** Before all pieces of a reply. */
-const asideIndex = -1;
-
-/** @param pcm - all of its audio, where it is there already */
-function newPiece(index: number, text: string, pcm: Int16Array | null): Piece {
-  const chunks = pcm === null ? [] : [pcm];
-  const known = { whole: pcm !== null, samples: pcm?.length ?? 0, aside: index === asideIndex };
-  return { index, text, chunks, words: [], ...known, sentSamples: 0, gaps: [], fromMs: null };
-}
-
-/** Where a word begins in its piece as it was sent, silence in between included. */
-function placeWord({ text, fromSample }: Piece["words"][number], piece: Piece, rateHz: number) {
-  let fromMs = (fromSample * 1_000) / rateHz;
-  for (const gap of piece.gaps) if (gap.atSample <= fromSample) fromMs += gap.durationMs;
-  return { text, fromMs };
-}
-
-/** Takes up to `count` samples off the front, without copying where they lie in one piece. */
-function takeSamples(chunks: Int16Array[], count: number): Int16Array {
-  const parts: Int16Array[] = [];
-  let left = count;
-  for (let head = chunks[0]; head && left > 0; head = chunks[0]) {
-    const part = head.length > left ? head.subarray(0, left) : head;
-    if (part === head) chunks.shift();
-    else chunks[0] = head.subarray(left);
-    parts.push(part);
-    left -= part.length;
-  }
-  if (parts.length === 1 && parts[0]) return parts[0];
-  const joined = new Int16Array(count - left);
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return joined;
 }

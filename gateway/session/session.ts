@@ -5,54 +5,21 @@
 
 import type { ErrorCode } from "../../wire/codes.ts";
 import type { AudioChannel, FrontEndEvent } from "../../workers/audio/messages.ts";
-import type { Clock, Timer } from "../clock.ts";
 import { errorTable } from "../errors.ts";
 import { createConversationMemory } from "../turn/conversation-memory.ts";
 import { advance, closeLedger, type Ledger } from "../turn/ledger.ts";
 import type { ReplyRequest, ReplyRunner } from "../turn/reply.ts";
-import type { Transcriber } from "../turn/transcription.ts";
-import type { AudioFormat, Command, Output, ReplyAudio } from "./domain.ts";
+import type { AudioFormat, Command } from "./domain.ts";
 import { EchoReference } from "./echo-reference.ts";
 import type { Effect, Now, SessionEvent } from "./events.ts";
-import { frontEndSettings, type ListeningSettings } from "./front-end-settings.ts";
-import { type HoldSettings, holdAgainMs, soundDueAtMs } from "./holding.ts";
+import { frontEndSettings } from "./front-end-settings.ts";
+import { createHoldWatch, type HoldWatch } from "./hold-watch.ts";
 import { Listener } from "./listener.ts";
-import { Playback, type PlaybackLimits } from "./playback.ts";
-import type { PlaybackTicker } from "./playback-ticker.ts";
+import { Playback } from "./playback.ts";
 import { effectsToResume, reduce } from "./reducer.ts";
 import { outputRateHz } from "./responding.ts";
+import type { SessionDependencies, SessionPort } from "./session-parts.ts";
 import type { SessionState } from "./state.ts";
-import type { TurnEndDetector } from "./turn-taking/turn-end.ts";
-
-/** What the session speaks to: an adapter of some protocol. */
-export interface SessionPort {
-  send(output: Output): void;
-  sendAudio(audio: ReplyAudio): void;
-}
-
-/** Where what happened is counted and logged. */
-export interface SessionObserver {
-  turnClosed(turn: Extract<Effect, { type: "turnClosed" }>, tenant: string): void;
-  refused(code: string): void;
-  /** A bug of ours: the session goes on. */
-  failed(error: unknown, during: string): void;
-}
-
-export interface SessionDependencies {
-  clock: Clock;
-  transcriber: Transcriber;
-  replies: ReplyRunner;
-  ticker: PlaybackTicker;
-  playbackLimits: PlaybackLimits;
-  listening: ListeningSettings;
-  /** Decides on turn ends under `semantic_vad`. */
-  turnEnds: TurnEndDetector;
-  /** Longest audio kept for a commit by hand. */
-  maxBufferMs: number;
-  /** What a caller hears while many wait; absent: silence. */
-  hold?: HoldSettings;
-  observer: SessionObserver;
-}
 
 export class Session {
   #state: SessionState;
@@ -62,6 +29,7 @@ export class Session {
   readonly #playback: Playback;
   readonly #listener: Listener;
   readonly #echo: EchoReference | null;
+  readonly #holdWatch: HoldWatch | null;
   readonly #replies = new Map<string, AbortController>();
   /** Lines of time that wait for their first byte to be sent. */
   readonly #opening = new Map<string, Ledger>();
@@ -70,9 +38,6 @@ export class Session {
   readonly #queue: SessionEvent[] = [];
   #dispatching = false;
   #closed = false;
-  /** Looks whether somebody has waited too long for a sound. */
-  #holdTimer: Timer | null = null;
-  #heldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(state: SessionState, channel: AudioChannel, port: SessionPort, deps: SessionDependencies) {
     this.#state = state;
@@ -94,6 +59,8 @@ export class Session {
       session: () => this.#state,
       dispatch: (event) => this.dispatch(event),
     });
+    const overdue = () => this.dispatch({ type: "soundOverdue" });
+    this.#holdWatch = deps.hold ? createHoldWatch(deps.clock, deps.hold, () => this.#state, overdue) : null;
     channel.onEvents = (events) => this.#hear(events);
     channel.onReadable = () => this.#listener.onReadable();
   }
@@ -139,7 +106,7 @@ export class Session {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#holdTimer?.cancel();
+    this.#holdWatch?.close();
     for (const abort of this.#replies.values()) abort.abort();
     this.#playback.close();
     this.#listener.close();
@@ -161,34 +128,7 @@ export class Session {
       this.#dispatching = false;
     }
     if (this.#playback.active) this.#deps.ticker.add(this.#playback);
-    this.#watchWaiting();
-  }
-
-  /** Keeps a timer while somebody waits for a sound. */
-  #watchWaiting(): void {
-    const { hold, clock } = this.#deps;
-    if (!hold || this.#closed) return;
-    const dueAtMs = soundDueAtMs(this.#state, hold.afterMs);
-    if (dueAtMs === null) {
-      this.#holdTimer?.cancel();
-      this.#holdTimer = null;
-    } else {
-      this.#holdTimer ??= clock.timer(Math.max(dueAtMs, this.#heldAtMs + holdAgainMs), () =>
-        this.#onWaited(hold),
-      );
-    }
-  }
-
-  #onWaited(hold: HoldSettings): void {
-    this.#holdTimer = null;
-    const nowMs = this.#deps.clock.nowMs();
-    const dueAtMs = soundDueAtMs(this.#state, hold.afterMs);
-    if (dueAtMs !== null && dueAtMs <= nowMs) {
-      this.#heldAtMs = nowMs;
-      if (hold.crowded() && hold.sentence(heldRateHz) !== null)
-        return this.dispatch({ type: "soundOverdue" });
-    }
-    this.#watchWaiting();
+    if (!this.#closed) this.#holdWatch?.look();
   }
 
   /** Plays the prepared sentence; after the step, since it opens an item. */
@@ -461,9 +401,6 @@ export class Session {
     return this.#state.responses.find((response) => response.id === responseId)?.message ?? null;
   }
 }
-
-/** A sentence that is there at this rate is there at all of them. */
-const heldRateHz = 24_000;
 
 type ReplyRunnerEvent = ReturnType<ReplyRunner["run"]> extends AsyncIterable<infer Event> ? Event : never;
 type PieceStart = Extract<SessionEvent, { type: "pieceStarted" }>["piece"];

@@ -205,6 +205,28 @@ describe("a guarded chain", () => {
     expect(tookMs).toBe(aiDeadlines.connectMs + Math.max(800, 2 * 450));
   });
 
+  it("waits for one deadline a turn: in the stages after it, the spare stands beside a vendor that says nothing", async () => {
+    const world = openWorld();
+    const conversation = openMemory();
+    const hanging = () => ai("a", [{ hang: true }]);
+    const spare = ai("embedded", [text("I am the spare.")]);
+    const first = await callAi(world, [hanging(), spare], { context: { conversation } });
+    expect([first.said, first.tookMs]).toEqual(["I am the spare.", aiDeadlines.connectMs]);
+    const second = await callAi(world, [hanging(), spare], { context: { conversation } });
+    expect([second.said, second.tookMs]).toEqual(["I am the spare.", 500]);
+    // Who was nearly given up anyway has failed: hanging vendors open their breakers.
+    expect(world.guards.of("ai", "a").latency.quantileMs(0.5)).toBeNull();
+  });
+
+  it("keeps the spare for later where the vendor beside it came first", async () => {
+    const world = openWorld();
+    const conversation = { ...openMemory(), waitedAtMs: world.clock.nowMs() };
+    const a = ai("a", [{ wait: 600 }, text("One "), { wait: 100 }, { fail: "provider_unavailable" }]);
+    const spare = ai("embedded", (_request, call) => (call === 0 ? [{ hang: true }] : [text("two.")]));
+    const { said } = await callAi(world, [a, spare], { context: { conversation } });
+    expect(said).toBe("One two.");
+  });
+
   it("adds nothing of its own to a failover on an error", async () => {
     const world = openWorld();
     await callAi(world, [

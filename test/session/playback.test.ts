@@ -33,7 +33,7 @@ class Stage {
           return this.gone.has(responseId) ? null : `item_${responseId}`;
         },
         asideSent: () => undefined,
-      pieceKnown: (_responseId, piece) => this.known.push(piece),
+        pieceKnown: (_responseId, piece) => this.known.push(piece),
         audio: (responseId, itemId, bytes, fromMs) => {
           this.sent.push({
             responseId,

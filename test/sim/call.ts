@@ -1,6 +1,7 @@
 /** One simulated conversation: a person who speaks, listens, interrupts, and remembers every word that sounded. */
 import type { Output, ReplyAudio } from "../../gateway/session/domain.ts";
-import { Session, type SessionDependencies } from "../../gateway/session/session.ts";
+import { Session } from "../../gateway/session/session.ts";
+import type { SessionDependencies } from "../../gateway/session/session-parts.ts";
 import { openSession } from "../../gateway/session/state.ts";
 import { sessionConfig, sessionLimits } from "../session/session-fixtures.ts";
 import { SimChannel } from "./channel.ts";

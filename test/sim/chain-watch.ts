@@ -53,8 +53,9 @@ export function watchChains(clock: Clock, weather: KeptWeather, mutant: Mutant |
   };
   const options: ChainOptions = {
     observer: {
-      hedged: () => {
-        hedges += 1;
+      // The spare is no vendor: it may stand beside one that hangs.
+      hedged: (_stage, _slow, beside) => {
+        if (beside !== "embedded") hedges += 1;
       },
       retried: () => {
         retries += 1;

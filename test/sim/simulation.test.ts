@@ -19,7 +19,7 @@ describe("conversations over failing vendors, from seeds", { timeout: 600_000 },
     expect(again).toEqual(once);
   });
 
-  it.each<Mutant>(["forgets what was said", "repeats sentences", "drops the floor", "asks dead vendors"])(
+  it.each<Mutant>(["skips a word", "repeats sentences", "drops the floor", "asks dead vendors"])(
     "would show a gateway that %s",
     async (mutant) => {
       const outcome = await runSimulations({ turns: 1_000, fromSeed: 1, workers, mutant });

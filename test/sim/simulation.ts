@@ -2,11 +2,19 @@
  * The whole turn machine and its chains under a virtual clock: people talk, vendors fail as the seed has it, and every
  * promise to the caller is checked. One seed, one course of events.
  */
-import type { AiProvider, SttProvider, TtsProvider } from "../../gateway/providers/provider.ts";
+import type {
+  AiProvider,
+  SttProvider,
+  TtsEvent,
+  TtsProvider,
+  TtsRequest,
+} from "../../gateway/providers/provider.ts";
 import { aiPolicy } from "../../gateway/resilience/ai-policy.ts";
 import { createChain } from "../../gateway/resilience/chain.ts";
+import type { ChainPolicy } from "../../gateway/resilience/continuation.ts";
 import { sttPolicy } from "../../gateway/resilience/stt-policy.ts";
-import { ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
+import { createReferenceReader } from "../../gateway/resilience/tts-place.ts";
+import { createTtsPolicy, ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
 import { PlaybackTicker } from "../../gateway/session/playback-ticker.ts";
 import { createReplyRunner } from "../../gateway/turn/reply-runner.ts";
 import { createTranscriber } from "../../gateway/turn/transcription.ts";
@@ -32,7 +40,7 @@ export interface SimulationResult {
 }
 
 /** Faults of our own that the simulation must find: a check that cannot fail is none. */
-export type Mutant = "forgets what was said" | "repeats sentences" | "drops the floor" | "asks dead vendors";
+export type Mutant = "skips a word" | "repeats sentences" | "drops the floor" | "asks dead vendors";
 
 /** Runs one seed: some people, a few turns each, over vendors whose weather the seed makes. */
 export async function simulate(seed: number, mutant?: Mutant): Promise<SimulationResult> {
@@ -94,7 +102,8 @@ function buildSession(
     createSimAi(name, weather.of("ai"), script, dice.fork()),
   );
   ai.push(createSimAi("embedded", calm, script, createDice(1)));
-  const voicesTellWords = dice.chance(0.5);
+  // Where they do not, the place is found along another reading, which costs a hundred times the rest of a turn.
+  const voicesTellWords = !dice.chance(0.04);
   const tts: TtsProvider[] = ["google", "elevenlabs"].map((name, index) =>
     createSimTts(name, weather.of("tts"), { marks: voicesTellWords, wordMs: 300 + 80 * index }, dice.fork()),
   );
@@ -106,8 +115,12 @@ function buildSession(
   const watch = watchChains(clock, weather, mutant);
   if (mutant === "drops the floor") for (const links of [ai, tts, stt]) links.pop();
   const chains = {
-    ai: createChain(mutant === "forgets what was said" ? ai.map(forgetful) : ai, aiPolicy, watch.options),
-    tts: createChain(mutant === "repeats sentences" ? tts.map(repeating) : tts, ttsPolicy, watch.options),
+    ai: createChain(ai, aiPolicy, watch.options),
+    tts: createChain(
+      tts,
+      spoil(voicesTellWords ? ttsPolicy : readingAlong(calm, dice), mutant),
+      watch.options,
+    ),
     stt: createChain(stt, sttPolicy, watch.options),
   };
   return {
@@ -139,19 +152,36 @@ function buildSession(
   };
 }
 
-/** Is not told what was said already. */
-function forgetful(link: AiProvider): AiProvider {
-  return { ...link, stream: (request, context) => link.stream({ ...request, spokenPrefix: "" }, context) };
+function readingAlong(calm: Weather, dice: Dice): ChainPolicy<TtsRequest, TtsEvent> {
+  const reader = createSimTts("reader", calm, { marks: true, wordMs: 330 }, dice.fork());
+  return createTtsPolicy({ reference: createReferenceReader(reader, "reader") });
 }
 
-/** Begins the whole piece again where the voice before broke off. */
-function repeating(link: TtsProvider): TtsProvider {
-  let whole = "";
-  return {
-    ...link,
-    stream(request, context) {
-      if (!whole.endsWith(request.text)) whole = request.text;
-      return link.stream({ ...request, text: whole }, context);
+/** A voice's policy that asks the next one for too much or too little. */
+function spoil(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: Mutant | undefined) {
+  if (mutant !== "repeats sentences" && mutant !== "skips a word") return policy;
+  const spoilt: ChainPolicy<TtsRequest, TtsEvent> = {
+    ...policy,
+    begin(request, ...rest) {
+      const call = policy.begin(request, ...rest);
+      const nextRequest = (link: string) => {
+        const asked = call.nextRequest(link);
+        if (asked === null || asked.text === request.text) return asked;
+        return mutant === "repeats sentences"
+          ? request
+          : { ...asked, text: asked.text.replace(/^\S+\s+/, "") };
+      };
+      return {
+        nextRequest,
+        take: (event, out) => call.take(event, out),
+        complete: (out) => call.complete(out),
+        fail: (out) => call.fail(out),
+        dueAtMs: (...at) => call.dueAtMs(...at),
+        get useful() {
+          return call.useful;
+        },
+      };
     },
   };
+  return spoilt;
 }

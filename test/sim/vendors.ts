@@ -11,7 +11,7 @@ import type {
   Usage,
 } from "../../gateway/providers/provider.ts";
 import type { Dice } from "./dice.ts";
-import { numberOf, soundOf } from "./word-sound.ts";
+import { numberOf, soundOf, soundRateHz } from "./word-sound.ts";
 
 /** What can befall a call. */
 export type SimFault =
@@ -170,6 +170,17 @@ export function createSimAi(name: string, weather: Weather, script: Script, dice
   });
 }
 
+/** A word at any rate; sounds are made for `soundRateHz`. */
+function speak(number: number, samples: number, rateHz: number): Int16Array {
+  if (rateHz === soundRateHz) return soundOf(number, samples, Math.round(samples / 5));
+  const ratio = soundRateHz / rateHz;
+  const sound = soundOf(number, Math.round(samples * ratio), Math.round((samples * ratio) / 5));
+  return Int16Array.from({ length: samples }, (_, index) => {
+    const at = Math.floor(index * ratio);
+    return ((sound[at] ?? 0) + (sound[at + 1] ?? 0)) / 2;
+  });
+}
+
 /** How a simulated voice speaks. */
 export interface SimVoice {
   /** Tells when its words begin. */
@@ -191,10 +202,7 @@ export function createSimTts(name: string, weather: Weather, voice: SimVoice, di
       if (met) return met;
       if (voice.marks && kind !== "silent") yield { type: "word", text, fromSample };
       const samples = Math.round((voice.wordMs * rate) / 1_000);
-      const pcm =
-        kind === "silent"
-          ? new Int16Array(samples)
-          : soundOf(numberOf(text), samples, Math.round(samples / 5));
+      const pcm = kind === "silent" ? new Int16Array(samples) : speak(numberOf(text), samples, rate);
       // Pieces do not end where words do.
       const cut = dice.whole(1, samples - 1);
       yield { type: "audio", pcm: pcm.subarray(0, cut) };

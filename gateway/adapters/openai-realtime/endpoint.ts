@@ -8,7 +8,8 @@ import { applyPatch } from "../../session/configuring.ts";
 import type { SessionConfig } from "../../session/domain.ts";
 import { frontEndSettings } from "../../session/front-end-settings.ts";
 import { Outbox } from "../../session/outbox.ts";
-import { Session, type SessionDependencies } from "../../session/session.ts";
+import { Session } from "../../session/session.ts";
+import type { SessionDependencies } from "../../session/session-parts.ts";
 import { openSession, type SessionLimits } from "../../session/state.ts";
 import type {
   RealtimeContext,

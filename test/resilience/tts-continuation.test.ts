@@ -1,0 +1,352 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Attempt, ConversationMemory, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
+import { createChain } from "../../gateway/resilience/chain.ts";
+import type { ReferenceSpeech } from "../../gateway/resilience/tts-alignment.ts";
+import { alignSpeech } from "../../gateway/resilience/tts-alignment.ts";
+import { createNoiseWatch, noiseMs } from "../../gateway/resilience/tts-audio.ts";
+import { innerSilenceMaxMs } from "../../gateway/resilience/tts-link.ts";
+import type { ReferenceReader } from "../../gateway/resilience/tts-place.ts";
+import { createReferenceReader, referenceMs } from "../../gateway/resilience/tts-place.ts";
+import type { TtsPolicyOptions } from "../../gateway/resilience/tts-policy.ts";
+import { createTtsPolicy } from "../../gateway/resilience/tts-policy.ts";
+import { createNamer, spokenTokens } from "../../gateway/resilience/tts-text.ts";
+import type { Flite, FliteVoice } from "../../workers/speech/flite.ts";
+import { loadFlite } from "../../workers/speech/flite.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
+import { createFakeClock } from "../turn/fake-clock.ts";
+import type { Step } from "./fake-providers.ts";
+import { collect, createFakeProvider, openContext, sound, word } from "./fake-providers.ts";
+
+const rate = 16_000;
+const sentences = [
+  "The museum opens at nine in the morning and closes at half past five, except on Mondays.",
+  "Well, it costs about five dollars, or so they say, but you can get it cheaper on weekends.",
+  "Parley is a realtime voice gateway. It listens to what you say and answers in a spoken voice.",
+  "I think that the weather tomorrow will be mostly sunny with a light breeze from the west.",
+  "First mix the flour with the sugar, then add two eggs and a little milk, and stir until it is smooth.",
+  "She told me that her brother, who lives in Chicago, had bought a new guitar for his birthday.",
+  "Photosynthesis is the process by which green plants turn sunlight and water into sugar.",
+];
+
+let flite: Flite;
+beforeAll(async () => {
+  flite = await loadFlite();
+});
+
+const dies: Step<TtsEvent> = { fail: "provider_unavailable" };
+
+/** A voice that says the text in chunks of 100 ms, up to `untilSample`. */
+function saying(name: FliteVoice, options: { marks: boolean; untilSample?: number }) {
+  return createFakeProvider<TtsRequest, TtsEvent>(name, ({ text, sampleRateHz }) => {
+    const { pcm, words } = flite.speak(text, name);
+    const whole = sampleRateHz === rate ? pcm : resampleWhole(pcm, rate, sampleRateHz);
+    const ratio = sampleRateHz / rate;
+    const until = Math.round(Math.min(pcm.length, options.untilSample ?? pcm.length) * ratio);
+    const steps: Step<TtsEvent>[] = [];
+    for (let at = 0; at < until; at += sampleRateHz / 10) {
+      const end = Math.min(until, at + sampleRateHz / 10);
+      const begun = words.filter(({ fromSample }) => fromSample * ratio >= at && fromSample * ratio < end);
+      if (options.marks)
+        steps.push(...begun.map((mark) => word(mark.text, Math.round(mark.fromSample * ratio))));
+      steps.push({ give: { type: "audio", pcm: whole.subarray(at, end) } });
+    }
+    return options.untilSample === undefined ? steps : [...steps, dies];
+  });
+}
+
+/** Reads with the robotic voice, as the gateway does. */
+const reader: ReferenceReader = async ({ text, speedRatio }) => {
+  const { pcm, words, sampleRateHz } = flite.speak(text, "kal16", { speedRatio });
+  return { pcm, words, sampleRateHz };
+};
+
+type Voice = ReturnType<typeof saying>;
+
+async function run(
+  links: Voice[],
+  request: Partial<TtsRequest> = {},
+  options: TtsPolicyOptions = {},
+  more: { conversation?: ConversationMemory; unplayedMs?: () => number } = {},
+) {
+  const clock = createFakeClock();
+  const attempts: Attempt[] = [];
+  const chain = createChain(links, createTtsPolicy(options), {
+    onAttempt: (attempt) => attempts.push(attempt),
+  });
+  const asked: TtsRequest = {
+    text: sentences[0]!,
+    voice: "v",
+    speedRatio: 1,
+    sampleRateHz: rate,
+    ...request,
+  };
+  /** Samples before the second voice was asked. */
+  let joint = 0;
+  const stream = chain.stream(asked, { ...openContext(clock), ...more });
+  const watched = (async function* () {
+    for await (const event of stream) {
+      if (event.type === "audio" && links[1]?.calls.length === 0) joint += event.pcm.length;
+      yield event;
+    }
+  })();
+  const events = await clock.until(collect(watched));
+  const chunks = events.flatMap((event) => (event.type === "audio" ? [event.pcm] : []));
+  const samples = Int16Array.from(chunks.flatMap((pcm) => [...pcm]));
+  const marks = events.flatMap((event) => (event.type === "word" ? [event.text] : []));
+  return { attempts, samples, marks, joint, end: events.at(-1) };
+}
+
+const countWords = (text: string) => spokenTokens(text).length;
+
+/** Kills `voice` at `untilSample`: words that were left out (above 0) or said twice (below). */
+async function errorOf(
+  text: string,
+  voice: FliteVoice,
+  untilSample: number,
+  marks: boolean,
+): Promise<number> {
+  let heardSamples = 0;
+  const next = createFakeProvider<TtsRequest, TtsEvent>("next", () => [sound(1600, 3000)]);
+  const options = { plausible: false, reference: reader };
+  const { samples } = await run([saying(voice, { marks, untilSample }), next], { text }, options);
+  heardSamples = samples.length - 1600;
+  const spoken = flite.speak(text, voice);
+  const words = spoken.words.filter(({ text: said }) => /\w/.test(said));
+  // Pauses after a word are no part of it.
+  const heard = words.filter(({ fromSample }, index) => {
+    const end = Math.min(words[index + 1]?.fromSample ?? spoken.pcm.length, fromSample + 0.6 * rate);
+    return (fromSample + end) / 2 < heardSamples;
+  }).length;
+  return countWords(text) - countWords(next.calls[0]!.request.text) - heard;
+}
+
+describe("a voice that dies", () => {
+  it("leaves no word out and repeats none, where it tells its words", async () => {
+    for (const [index, text] of sentences.entries()) {
+      const { pcm } = flite.speak(text, "slt");
+      for (const share of [0.35, 0.6, 0.85]) {
+        expect(await errorOf(text, "slt", Math.round(pcm.length * (share + index / 100)), true), text).toBe(
+          0,
+        );
+      }
+    }
+  });
+
+  it("leaves no word out and repeats one at most, where it does not: its sound is laid along another reading", async () => {
+    for (const [index, text] of sentences.entries()) {
+      for (const voice of ["slt", "rms", "awb"] as const) {
+        const { pcm } = flite.speak(text, voice);
+        for (const share of [0.3, 0.7]) {
+          const untilSample = Math.round(pcm.length * (share + index / 70));
+          const error = await errorOf(text, voice, untilSample, false);
+          expect([0, -1], `${voice} ${untilSample} ${text}`).toContain(error);
+        }
+      }
+    }
+  });
+
+  it("goes over into the next one without a click, at about its loudness", async () => {
+    const loud = createFakeProvider<TtsRequest, TtsEvent>("soft", ({ text }) => {
+      const { pcm } = flite.speak(text, "rms");
+      return [{ give: { type: "audio", pcm: pcm.map((sample) => sample / 3) } }];
+    });
+    const first = saying("slt", { marks: true, untilSample: 40_000 });
+    const { samples, joint } = await run([first, loud]);
+    const rest = flite.speak(loud.calls[0]!.request.text, "rms").pcm;
+    const rms = (pcm: Int16Array) => Math.sqrt(pcm.reduce((sum, x) => sum + x * x, 0) / pcm.length);
+    const own = rms(rest.map((sample) => sample / 3));
+    expect(rms(samples.slice(-rest.length + 4_000)) / own).toBeGreaterThan(1.5);
+    for (let index = joint - 20; index < joint + 20; index += 1) {
+      expect(Math.abs(samples[index]! - samples[index - 1]!)).toBeLessThan(1_000);
+    }
+    expect(Math.abs(samples[joint - 1]!)).toBeLessThan(200);
+  });
+
+  it("is estimated by its pace when nobody reads along in time", async () => {
+    const hanging = createFakeProvider<TtsRequest, TtsEvent>("reader", [{ hang: true }]);
+    const next = createFakeProvider<TtsRequest, TtsEvent>("next", [sound(1600)]);
+    const first = saying("slt", { marks: false, untilSample: 40_000 });
+    const clock = createFakeClock();
+    const policy = createTtsPolicy({ reference: createReferenceReader(hanging, "any") });
+    const request = { text: sentences[0]!, voice: "v", speedRatio: 1, sampleRateHz: rate } as const;
+    const startedAtMs = clock.nowMs();
+    await clock.until(collect(createChain([first, next], policy).stream(request, openContext(clock))));
+    expect(clock.nowMs() - startedAtMs).toBe(referenceMs);
+    expect(sentences[0]!.endsWith(next.calls[0]!.request.text)).toBe(true);
+    expect(next.calls[0]!.request.text.length).toBeLessThan(sentences[0]!.length);
+    await clock.advance(200);
+    expect(hanging.calls[0]!.aborted).toBe(true);
+  });
+
+  it("has nothing left to say when all was said", async () => {
+    const next = createFakeProvider<TtsRequest, TtsEvent>("next", [sound(1600)]);
+    const text = sentences[3]!;
+    const first = saying("slt", { marks: false, untilSample: flite.speak(text, "slt").pcm.length });
+    const { end } = await run([first, next], { text }, { reference: reader });
+    expect(end).toMatchObject({ outcome: "completed", provider: "slt" });
+    expect(next.calls).toHaveLength(0);
+  });
+
+  it("keeps its first word back until it is whole, while enough is left to play", async () => {
+    const first = createFakeProvider<TtsRequest, TtsEvent>("a", [word("The", 0), sound(3_000), dies]);
+    const next = createFakeProvider<TtsRequest, TtsEvent>("b", [sound(1_600, 900)]);
+    const { samples } = await run([first, next], {}, {}, { unplayedMs: () => 1_500 });
+    expect(samples).toHaveLength(1_600);
+  });
+});
+
+describe("what is no speech", () => {
+  const well = () =>
+    createFakeProvider<TtsRequest, TtsEvent>("well", ({ text }) => [
+      { give: { type: "audio", pcm: flite.speak(text, "slt").pcm } },
+    ]);
+  let seed = 7;
+  const chance = () => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return seed / 0x7fffffff - 0.5;
+  };
+  const hiss = (samples: number) => Int16Array.from({ length: samples }, () => chance() * 12_000);
+
+  it("is noise in its place: none of it is heard", async () => {
+    const noisy = createFakeProvider<TtsRequest, TtsEvent>("noisy", [
+      { give: { type: "audio", pcm: hiss(rate) } },
+    ]);
+    const { samples, attempts } = await run([noisy, well()]);
+    expect(attempts[0]).toMatchObject({ provider: "noisy", outcome: "failed" });
+    expect(samples).toEqual(flite.speak(sentences[0]!, "slt").pcm);
+  });
+
+  it("is noise in its middle: the words before it stand, the others are said by the next voice", async () => {
+    const { pcm, words } = flite.speak(sentences[0]!, "slt");
+    const cut = words[6]!.fromSample;
+    const steps = words.slice(0, 7).map((mark) => word(mark.text, mark.fromSample));
+    const turning = createFakeProvider<TtsRequest, TtsEvent>("turning", [
+      ...steps,
+      { give: { type: "audio", pcm: pcm.subarray(0, cut) } },
+      { give: { type: "audio", pcm: hiss(rate) } },
+      word(words[7]!.text, cut + rate),
+      { give: { type: "audio", pcm: hiss(rate) } },
+    ]);
+    const next = well();
+    const { attempts } = await run([turning, next]);
+    expect(attempts[0]).toMatchObject({ provider: "turning", outcome: "failed" });
+    const left = words
+      .slice(6)
+      .map(({ text }) => text)
+      .join(" ");
+    expect(next.calls[0]!.request.text).toBe(left);
+  });
+
+  it("is never taken for it in real voices, at any rate and speed", () => {
+    for (const [index, text] of sentences.entries()) {
+      for (const voice of ["slt", "rms", "awb", "kal16"] as const) {
+        const speedRatio = [0.5, 1, 1.5][index % 3]!;
+        const { pcm } = flite.speak(text, voice, { speedRatio, words: false });
+        for (const to of [8_000, 16_000, 24_000]) {
+          const watch = createNoiseWatch(to, speedRatio);
+          watch.push(to === rate ? pcm : resampleWhole(pcm, rate, to));
+          expect(watch.isNoise).toBe(false);
+        }
+      }
+    }
+  });
+
+  it("is told after about a third of a second of noise, also of noise that was resampled", () => {
+    for (const to of [8_000, 16_000, 24_000]) {
+      const watch = createNoiseWatch(to, 1);
+      watch.push(resampleWhole(hiss(rate), rate, to).subarray(0, (to * (noiseMs + 60)) / 1_000));
+      expect(watch.isNoise).toBe(true);
+    }
+  });
+
+  it("is audio far too short or too long for its text", async () => {
+    const text = sentences[0]!;
+    const short = createFakeProvider<TtsRequest, TtsEvent>("short", () => [
+      { give: { type: "audio", pcm: flite.speak(text, "slt").pcm.subarray(0, rate) } },
+    ]);
+    const next = well();
+    const cut = await run([short, next], {}, { plausible: true, reference: reader });
+    expect(cut.attempts[0]).toMatchObject({ provider: "short", outcome: "failed" });
+    expect(next.calls[0]!.request.text.length).toBeLessThan(text.length);
+    const endless = createFakeProvider<TtsRequest, TtsEvent>("endless", () =>
+      Array.from({ length: 100 }, () => ({
+        give: { type: "audio" as const, pcm: flite.speak(text, "slt").pcm },
+      })),
+    );
+    const long = await run([endless, well()], {}, { plausible: true });
+    expect(long.attempts[0]).toMatchObject({ provider: "endless", outcome: "failed" });
+    expect(long.samples.length / rate).toBeLessThan(40);
+  });
+
+  it("is a voice that falls silent, though it tells of words: those are said by the next one", async () => {
+    const { pcm, words } = flite.speak(sentences[0]!, "slt");
+    const cut = words[5]!.fromSample;
+    const silent = createFakeProvider<TtsRequest, TtsEvent>("silent", () => [
+      ...words.map((mark) => word(mark.text, mark.fromSample)),
+      { give: { type: "audio", pcm: pcm.map((sample, index) => (index < cut ? sample : 0)) } },
+    ]);
+    const next = well();
+    const { attempts } = await run([silent, next]);
+    expect(attempts[0]).toMatchObject({ provider: "silent", outcome: "failed" });
+    expect(next.calls[0]!.request.text).toBe(
+      words
+        .slice(5)
+        .map(({ text }) => text)
+        .join(" "),
+    );
+    const muted = createFakeProvider<TtsRequest, TtsEvent>("muted", [
+      sound(rate),
+      sound((rate * (innerSilenceMaxMs + 10)) / 1_000, 0),
+      { hang: true },
+    ]);
+    expect((await run([muted, well()])).attempts[0]).toMatchObject({ provider: "muted", outcome: "failed" });
+  });
+
+  it("is what plays at a wrong rate, once the voice's pace is known: its words count as said", async () => {
+    const conversation: ConversationMemory = {
+      preferred: { stt: null, ai: null, tts: null },
+      spareTold: false,
+    };
+    let fast = false;
+    const voice = createFakeProvider<TtsRequest, TtsEvent>("voice", ({ text }) => {
+      const { pcm } = flite.speak(text, "slt");
+      return [{ give: { type: "audio", pcm: fast ? resampleWhole(pcm, 24_000, 12_000) : pcm } }];
+    });
+    for (const text of sentences.slice(0, 3))
+      await run([voice], { text }, { plausible: true }, { conversation });
+    fast = true;
+    const next = well();
+    const { attempts, end } = await run([voice, next], {}, { plausible: true }, { conversation });
+    expect(attempts[0]).toMatchObject({ provider: "voice", outcome: "failed" });
+    expect(end).toMatchObject({ outcome: "completed" });
+    expect(next.calls).toHaveLength(0);
+  });
+});
+
+describe("a reading laid along another", () => {
+  it("finds the words of every voice within a tenth of a second, but for pauses", () => {
+    const text = sentences[3]!;
+    const known = flite.speak(text, "kal16");
+    const reference: ReferenceSpeech = known;
+    for (const voice of ["slt", "rms", "awb"] as const) {
+      const { pcm, words } = flite.speak(text, voice);
+      const starts = alignSpeech(pcm, rate, reference)!.starts;
+      expect(starts).toHaveLength(words.length);
+      starts.slice(1).forEach((start, index) => {
+        expect(Math.abs(start - words[index + 1]!.fromSample) / rate).toBeLessThan(0.1);
+      });
+    }
+  });
+
+  it("tells nothing of a moment of sound", () => {
+    expect(alignSpeech(new Int16Array(400), rate, flite.speak("One.", "kal16"))).toBeNull();
+  });
+});
+
+describe("marks", () => {
+  it("mean words of the text, also where a vendor spells them out or marks what is no word", () => {
+    const name = createNamer(spokenTokens("Dr. Lee paid 350 dollars — no more."));
+    const marks = ["doctor", "Lee", "paid", "three", "hundred", "fifty", "dollars", "—", "no", "more."];
+    expect(marks.map(name)).toEqual([0, 1, 2, 3, 3, 3, 4, 4, 5, 6]);
+  });
+});
