@@ -27,8 +27,8 @@ export interface Tolerances {
   repeatedWordsPerSwitch: number;
   /** Words in the conversation's history that were not heard. */
   unheardWords: number;
-  /** Gap inside a reply beyond the pauses of speech. */
-  gapP95Ms: number;
+  /** Gap inside a reply beyond the pauses of speech; null: not judged. */
+  gapP95Ms: number | null;
   /** Last voiced sample to first sound; null: not judged. */
   firstSoundP95Ms: number | null;
   /** Functions called more than once for one question. */

@@ -1,6 +1,8 @@
 /** `npm run drill -- NAME|all`: runs drills, writes journals, pages and recordings; the exit code is the verdict. */
+import { spawn } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Drill } from "./drill.ts";
 import { drills } from "./drills.ts";
@@ -15,13 +17,19 @@ const defaultSessions = 5;
 const maxSessions = 1000;
 const maxSeeds = 20;
 const maxRecordings = 10;
+const maxJobs = 16;
 const usage = `npm run drill -- NAME... | all [options]
   --sessions N   callers at once (${defaultSessions}; a drill about a crowd has its own number)
   --seeds A,B    one run for each (1)
   --quick        fewer turns
+  --jobs N       so many drills at once, each in a process of its own (1); crowds come last, alone
+  --no-times     gaps and waits are shown and not judged, for machines that have other things to do
   --out FOLDER   where journals, pages and recordings go (drill-reports)
   --list         names the drills
 `;
+
+/** Exit code when the machine was too busy to tell. */
+const inconclusiveCode = 4;
 
 /** Options that can't be. */
 class UsageError extends Error {}
@@ -32,6 +40,8 @@ interface Options {
   sessions: number;
   quick: boolean;
   out: string;
+  jobs: number;
+  times: "judged" | "shown";
 }
 
 function readWhole(text: string, name: string, most: number): number {
@@ -51,6 +61,8 @@ function readOptions(args: string[]): Options | "list" | "help" {
       seeds: { type: "string" },
       quick: { type: "boolean" },
       out: { type: "string" },
+      jobs: { type: "string" },
+      "no-times": { type: "boolean" },
       list: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -66,6 +78,8 @@ function readOptions(args: string[]): Options | "list" | "help" {
     sessions: readWhole(values.sessions ?? String(defaultSessions), "sessions", maxSessions),
     quick: values.quick === true,
     out: resolve(values.out ?? "drill-reports"),
+    jobs: readWhole(values.jobs ?? "1", "jobs", maxJobs),
+    times: values["no-times"] ? "shown" : "judged",
   };
 }
 
@@ -106,13 +120,13 @@ async function writeReport(folder: string, run: DrillRun, verdict: Verdict): Pro
   await writeFile(join(folder, "gateway.log"), run.log);
 }
 
-/** @returns whether the drill did as it should: held, or failed if it is the canary */
-async function runOne(drill: Drill, seed: number, options: Options): Promise<boolean> {
+/** @returns whether the drill did as it should: held, or failed if it is the canary; null if the machine was too busy */
+async function runOne(drill: Drill, seed: number, options: Options): Promise<boolean | null> {
   process.stdout.write(`${drill.name} (seed ${seed}): ${drill.title}\n`);
   const onStep = (text: string) => process.stdout.write(`  … ${text}\n`);
   const { sessions, quick } = options;
   const run = await runDrill(drill, { seed, sessions, quick, onStep });
-  const verdict = judgeRun(run);
+  const verdict = judgeRun(run, options.times);
   const folder = join(options.out, `${drill.name}-${seed}`);
   await writeReport(folder, run, verdict);
   printVerdict(run, verdict);
@@ -125,10 +139,11 @@ async function runOne(drill: Drill, seed: number, options: Options): Promise<boo
   process.stdout.write(
     `  ${drill.isCanary ? `canary: ${held}, as it ${verdict.isDeviated ? "must" : "must not"}` : held}; ${folder}/index.html\n\n`,
   );
+  if (verdict.isInconclusive && !drill.isCanary) return null;
   return verdict.isDeviated === drill.isCanary;
 }
 
-/** Runs the drills of `args`. @returns the exit code: 0 when all held, 1 when one did not, 2 for a wrong command line */
+/** Runs the drills of `args`. @returns the exit code: 0 when all held, 1 when one did not, 2 for a wrong command line, 4 when the machine was too busy to tell */
 async function main(args: string[]): Promise<number> {
   const options = readOptions(args);
   if (options === "help") process.stdout.write(usage);
@@ -136,19 +151,90 @@ async function main(args: string[]): Promise<number> {
     for (const { name, title } of drills) process.stdout.write(`${name.padEnd(26)}${title}\n`);
   }
   if (options === "help" || options === "list") return 0;
-  const failed: string[] = [];
-  for (const drill of options.drills) {
-    for (const seed of options.seeds) {
-      if (!(await runOne(drill, seed, options))) failed.push(`${drill.name} (seed ${seed})`);
-    }
+  const runs = options.drills.flatMap((drill) => options.seeds.map((seed) => ({ drill, seed })));
+  const outcomes =
+    options.jobs > 1 ? await runSideBySide(runs, options, args) : await runInTurn(runs, options);
+  const failed = outcomes.filter(({ asItShould }) => asItShould !== true);
+  process.stdout.write(`${outcomes.length - failed.length} of ${outcomes.length} as they should be\n`);
+  for (const { name, asItShould } of failed) {
+    process.stdout.write(`  ✗ ${name}${asItShould === null ? " (machine too busy to tell)" : ""}\n`);
   }
+  process.stdout.write(`${outcomes.length - failed.length} passed, ${failed.length} failed\n`);
   // Alone the canary says what it is for: a drill that fails is told by the exit code.
-  const onlyCanary = options.drills.every((drill) => drill.isCanary);
-  const count = options.drills.length * options.seeds.length;
-  process.stdout.write(`${count - failed.length} of ${count} as they should be\n`);
-  for (const name of failed) process.stdout.write(`  ✗ ${name}\n`);
-  if (onlyCanary) return failed.length === 0 ? 1 : 0;
-  return failed.length === 0 ? 0 : 1;
+  if (options.drills.every((drill) => drill.isCanary)) return failed.length === 0 ? 1 : 0;
+  if (failed.some(({ asItShould }) => asItShould === false)) return 1;
+  return failed.length === 0 ? 0 : inconclusiveCode;
+}
+
+interface Run {
+  drill: Drill;
+  seed: number;
+}
+
+interface Outcome {
+  name: string;
+  asItShould: boolean | null;
+}
+
+const nameOf = ({ drill, seed }: Run) => `${drill.name} (seed ${seed})`;
+
+async function runInTurn(runs: readonly Run[], options: Options): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const run of runs) {
+    outcomes.push({ name: nameOf(run), asItShould: await runOne(run.drill, run.seed, options) });
+  }
+  return outcomes;
+}
+
+/** Each drill in a process of its own; what the machine was too busy for, and crowds, come after the others, one by one. */
+async function runSideBySide(
+  runs: readonly Run[],
+  options: Options,
+  args: readonly string[],
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const later = runs.filter(({ drill }) => drill.sessions !== null);
+  const now = runs.filter(({ drill }) => drill.sessions === null);
+  const settings = settingsIn(args);
+  const work = async () => {
+    for (let run = now.shift(); run !== undefined; run = now.shift()) {
+      const asItShould = await runApart(run, settings);
+      if (asItShould === null) later.push(run);
+      else outcomes.push({ name: nameOf(run), asItShould });
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, work));
+  for (const run of later) outcomes.push({ name: nameOf(run), asItShould: await runApart(run, settings) });
+  return outcomes;
+}
+
+/** The options that hold for each drill of a command line. */
+function settingsIn(args: readonly string[]): string[] {
+  const settings: string[] = [];
+  for (const name of ["--quick", "--no-times"]) if (args.includes(name)) settings.push(name);
+  for (const name of ["--sessions", "--out"]) {
+    const at = args.findIndex((one) => one === name || one.startsWith(`${name}=`));
+    if (at >= 0) settings.push(...(args[at] === name ? [name, args[at + 1] ?? ""] : [args[at]!]));
+  }
+  return settings;
+}
+
+/** @returns as `runOne` */
+async function runApart({ drill, seed }: Run, settings: readonly string[]): Promise<boolean | null> {
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(import.meta.url), drill.name, "--seeds", String(seed), ...settings],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  let printed = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    printed += chunk.toString();
+  });
+  const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+  // The last lines are about a command of its own.
+  process.stdout.write(printed.replace(/\d+ of \d+ as they should be[\s\S]*$/, ""));
+  if (code === inconclusiveCode) return null;
+  return code === (drill.isCanary ? 1 : 0);
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

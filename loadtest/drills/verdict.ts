@@ -28,21 +28,24 @@ const maxLatenessP99Ms = 100;
 /** Replies of vendors that are well have no gaps to speak of, at any latency that stand-ins draw. */
 const steady: Tolerances = { ...strict };
 
-export function judgeRun(run: DrillRun): Verdict {
+/** @param times - "shown": gaps and waits are told, not judged, where a machine has other things to do */
+export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): Verdict {
+  const timed = (tolerances: Tolerances): Tolerances =>
+    times === "judged" ? tolerances : { ...tolerances, gapP95Ms: null, firstSoundP95Ms: null };
   const inPhase = (phase: JudgedTurn["phase"]) => run.turns.filter((turn) => turn.phase === phase);
   const failovers = pairFailovers(run.calls);
   const before = [
-    ...probeTurns(inPhase("before"), steady),
+    ...probeTurns(inPhase("before"), timed(steady)),
     ...probeFirst(run.drill, inPhase("before"), "first"),
   ];
   const during = [
-    ...probeTurns(inPhase("during"), run.drill.tolerances),
+    ...probeTurns(inPhase("during"), timed(run.drill.tolerances)),
     ...probeFailovers(failovers),
     probe("errors told to callers", run.errors.length, "", null),
     probe("calls closed by the gateway", run.closedEarly, "", 0),
   ];
   const after = [
-    ...probeTurns(inPhase("after"), steady),
+    ...probeTurns(inPhase("after"), timed(steady)),
     ...probeFirst(run.drill, inPhase("after"), "last"),
     ...probeRecovery(run),
     { ...probe("exit code", typeof run.exit === "number" ? run.exit : null, "", 0) },
