@@ -3,6 +3,7 @@ import {
   type Continuations,
   type Decoder,
   endsInLoop,
+  saysBeginningAgain,
   searchText,
   type Wanted,
 } from "../../../../workers/speech/whisper/beam-search.ts";
@@ -64,7 +65,7 @@ class Speaker implements Decoder {
 }
 
 async function search(language: Language, beams: number, maxPieces = 20): Promise<string | null> {
-  const found = await searchText(new Speaker(language), vocabulary, { beams, maxPieces });
+  const found = await searchText(new Speaker(language), vocabulary, { beams, maxPieces, stopsAtEcho: false });
   return found && vocabulary.spell(found);
 }
 
@@ -111,6 +112,17 @@ describe("the search", () => {
     expect(await search(two, 5)).toBe("aaadaaaaa");
   });
 
+  it("stops at the echo of its beginning if it is to, and writes it down if not", async () => {
+    const twice: Language = (so) => (so.length === 14 ? { ".": 1 } : { ["abcdefg"[so.length % 7]!]: 1 });
+    const speaker = () => new Speaker(twice);
+    const options = { beams: 5, maxPieces: 20 };
+    const stopped = await searchText(speaker(), vocabulary, { ...options, stopsAtEcho: true });
+    expect(vocabulary.spell(stopped!)).toBe("abcdefgabcdef");
+    expect(saysBeginningAgain(stopped!)).toBe(true);
+    const whole = await searchText(speaker(), vocabulary, { ...options, stopsAtEcho: false });
+    expect(vocabulary.spell(whole!)).toBe("abcdefgabcdefg");
+  });
+
   it("writes a remark down as it is, and no remark where words begin", async () => {
     const remark: Language = (text) =>
       ({ "": { "(": 0.6, a: 0.4 }, "(": { b: 0.9, ".": 0.1 }, "(b": { ")": 0.7, b: 0.3 } })[text] ?? {
@@ -134,7 +146,12 @@ describe("the search", () => {
     speaker.onStep = () => {
       if (speaker.steps === 3) abort.abort();
     };
-    const found = await searchText(speaker, vocabulary, { beams: 2, maxPieces: 50, signal: abort.signal });
+    const found = await searchText(speaker, vocabulary, {
+      beams: 2,
+      maxPieces: 50,
+      stopsAtEcho: true,
+      signal: abort.signal,
+    });
     expect(found).toBeNull();
     expect(speaker.steps).toBe(3);
   });
