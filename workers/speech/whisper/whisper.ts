@@ -23,7 +23,7 @@ export interface DecodingPlan {
 const noisyUnderDb = 17;
 const clearPlan: DecodingPlan = { hearings: ["raw", "slower"], beams: 5 };
 const noisyPlan: DecodingPlan = { hearings: ["raw", "gated", "half"], beams: 5 };
-/** What is longer is heard once: it takes a second and more of processor time as it is. */
+/** What is longer is heard once: it takes half a second and more of processor time as it is. */
 const longPlan: DecodingPlan = { hearings: ["raw"], beams: 5 };
 const longSamples = 10 * sampleRateHz;
 /**
