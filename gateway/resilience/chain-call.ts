@@ -305,14 +305,13 @@ export class ChainCall<Request, Event extends { type: string }> {
 
   #standAlone(winner: LinkRun<Request, Event>, loser: LinkRun<Request, Event>): void {
     const [slow, beside] = winner.hedge ? [loser, winner] : [winner, loser];
-    const { options, policy } = this.#parts;
     this.#run = winner;
     this.#rival = null;
     // The winner may die later, and the floor is never used up.
     if (loser.link.provider.name === floorName) this.#queue.push(loser.link);
     if (winner.hedge) this.#context.observer?.overtook?.(winner.link.provider.name);
-    options.observer?.hedged?.(
-      policy.stage,
+    this.#parts.options.observer?.hedged?.(
+      this.#parts.policy.stage,
       slow.link.provider.name,
       beside.link.provider.name,
       winner.hedge,
