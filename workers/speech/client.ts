@@ -68,7 +68,7 @@ export interface EngineClient {
   readonly refusal: string | null;
   /** Calls not yet ended. */
   readonly inFlight: number;
-  /** How long a new call would wait for its turn, by what calls took lately, in ms. */
+  /** How long a call would wait behind other callers', by what calls took lately, in ms. */
   readonly waitMs: number;
   /** Resolves once the engine is ready (or refused its model, or the client was closed); never rejects. */
   ready(): Promise<void>;
@@ -80,6 +80,8 @@ const FIRST_BACKOFF_MS = 25;
 const MAX_BACKOFF_MS = 1000;
 const DEFAULT_MAX_IN_FLIGHT = 256;
 const DEFAULT_MAX_RESENDS = 2;
+/** Calls that one caller alone has at once (an utterance heard at its pause and at its end, the pieces of a reply): no queue yet. */
+const OWN_CALLS = 2;
 /** Weight of the newest call in what one takes. */
 const LEARNING_RATIO = 0.2;
 
@@ -136,7 +138,7 @@ class SocketEngineClient implements EngineClient {
     return this.pending.size;
   }
   get waitMs(): number {
-    return this.pending.size * this.callMs;
+    return Math.max(0, this.pending.size - OWN_CALLS) * this.callMs;
   }
 
   /** One more call is done: as long as others wait, the time since the one before is what each of them costs. */
