@@ -7,6 +7,7 @@ import type { SendResult, SocketHandler, TransportSocket } from "./contract.ts";
 import type { TransportLimits, TransportObserver } from "./limits.ts";
 import { burstSeconds } from "./limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import { passWholeFrames } from "./ws-whole-frames.ts";
 
 /** Close frames hold 125 bytes, two of them the code. */
 const maxReasonBytes = 123;
@@ -56,12 +57,14 @@ export interface WsShared {
   sentBytes: number;
 }
 
-/** A whole message of `size` bytes (UTF-8 for a text) as one unmasked frame, as servers send them. */
-function frameOf(data: string | Uint8Array, size: number): Buffer {
-  const isText = typeof data === "string";
+/** A binary payload larger than that is written beside its header, not copied behind it. */
+const copiedBytes = 1024;
+
+/** The header of an unmasked frame, as servers send them, with room for `extra` bytes behind it. */
+function headerOf(kind: number, size: number, extra: number): { frame: Buffer; headerSize: number } {
   const headerSize = size < 126 ? 2 : size < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headerSize + size);
-  frame[0] = isText ? 0x81 : 0x82;
+  const frame = Buffer.allocUnsafe(headerSize + extra);
+  frame[0] = kind;
   if (headerSize === 2) frame[1] = size;
   else if (headerSize === 4) {
     frame[1] = 126;
@@ -70,10 +73,44 @@ function frameOf(data: string | Uint8Array, size: number): Buffer {
     frame[1] = 127;
     frame.writeBigUInt64BE(BigInt(size), 2);
   }
-  if (isText) frame.write(data, headerSize);
-  else frame.set(data, headerSize);
-  return frame;
+  return { frame, headerSize };
 }
+
+/** A whole message of `size` bytes (UTF-8 for a text): one buffer, or for large audio two. */
+function framesOf(data: string | Uint8Array, size: number): [Buffer] | [Buffer, Uint8Array] {
+  if (typeof data === "string") {
+    const { frame, headerSize } = headerOf(0x81, size, size);
+    frame.write(data, headerSize);
+    return [frame];
+  }
+  if (size > copiedBytes) return [headerOf(0x82, size, 0).frame, data];
+  const { frame, headerSize } = headerOf(0x82, size, size);
+  frame.set(data, headerSize);
+  return [frame];
+}
+
+/** More than that isn't kept back for the end of the loop's round. */
+const heldBackBytes = 64 * 1024;
+
+/**
+ * What is sent within one round of the event loop leaves in one write: a reply's first second is dozens of small messages,
+ * and each write costs a call into the kernel.
+ */
+class FlushRound {
+  readonly #held: Socket[] = [];
+
+  hold(raw: Socket): void {
+    if (raw.writableCorked > 0) return;
+    raw.cork();
+    if (this.#held.push(raw) === 1) setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    for (const raw of this.#held.splice(0)) raw.uncork();
+  };
+}
+
+const flushRound = new FlushRound();
 
 /** One connection on `ws`. */
 export class WsSocket implements TransportSocket {
@@ -135,6 +172,7 @@ export class WsSocket implements TransportSocket {
       onClosed(finalCode);
     });
     this.#ws.on("message", this.#onMessage);
+    passWholeFrames(Reflect.get(this.#ws, "_receiver"), this.#shared.limits.maxMessageBytes);
     this.#ws.on("ping", () => this.#spend(0));
     this.#ws.on("pong", () => {
       if (this.#pingSentAtMs === null) return;
@@ -167,11 +205,14 @@ export class WsSocket implements TransportSocket {
     }
     this.#shared.sentBytes += size;
     const watched = this.#backlogged || waiting + size > this.#highBytes;
-    const frame = frameOf(data, size);
-    // Past the library, which writes header and payload as two buffers: one costs a third less. Nothing of the library's
-    // own can be in between: it has no compression to wait for, and its pings and closes are written at once too.
-    if (watched) this.#raw.write(frame, this.#onFlushed);
-    else this.#raw.write(frame);
+    const [frame, payload] = framesOf(data, size);
+    if (waiting + size <= heldBackBytes) flushRound.hold(this.#raw);
+    else if (this.#raw.writableCorked > 0) this.#raw.uncork();
+    // Past the library, which writes header and payload of every message apart: one buffer costs a third less. Nothing of
+    // the library's own can be in between: it has no compression to wait for, its pings and closes are written at once too.
+    if (payload !== undefined) this.#raw.write(frame);
+    if (watched) this.#raw.write(payload ?? frame, this.#onFlushed);
+    else this.#raw.write(payload ?? frame);
     if (this.#ws.bufferedAmount > this.#highBytes) this.#backlogged = true;
     return this.#backlogged ? "backlogged" : "sent";
   }

@@ -16,6 +16,13 @@ import type { FromThread, ThreadEvent, ThreadOptions, ToThread } from "./thread-
  */
 const readableEveryMs = 90;
 
+/**
+ * With many sessions ticks come less often, so that each inference has more windows in its batch: a window in a batch of
+ * 20 costs half of one in a batch of 5. Up to `calmSessions` the tick is as set; it stretches to three times that.
+ */
+const calmSessions = 33;
+const stretchAtMost = 3;
+
 /** The thread's channels and its loop. */
 class AudioThread {
   private readonly options: ThreadOptions;
@@ -49,10 +56,15 @@ class AudioThread {
     while (!this.stopping) {
       await this.tick();
       // A late tick is not made up for: the next one finds all that has come.
-      nextMs = Math.max(nextMs + this.options.tickMs, this.nowMs());
+      nextMs = Math.max(nextMs + this.tickMs, this.nowMs());
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, nextMs - this.nowMs())));
     }
     await this.silero.close();
+  }
+
+  private get tickMs(): number {
+    const stretch = this.channels.length / calmSessions;
+    return this.options.tickMs * Math.min(stretchAtMost, Math.max(1, stretch));
   }
 
   private async tick(): Promise<void> {
