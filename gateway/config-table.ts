@@ -156,7 +156,8 @@ export const settings = {
     min: 1,
     max: 50,
     fallback: 10,
-    description: "How often the audio thread works through all sessions; with many of them up to three times that.",
+    description:
+      "How often the audio thread works through all sessions; with many of them up to three times that.",
   }),
   maxWindowsPerTick: wholeNumber({
     env: "PARLEY_MAX_WINDOWS_PER_TICK",
