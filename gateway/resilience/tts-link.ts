@@ -21,6 +21,8 @@ export const leadingSilenceMaxMs = 2000;
 export const innerSilenceMaxMs = 2500;
 /** Held back of a voice without word marks, to be cut between two words should it die. */
 export const heldMs = 600;
+/** Unless the listener has less than that left to hear: a voice that is hardly faster than its playing must not falter. */
+const cushionMs = 500;
 /** A voice that takes over brings no more silence than that. */
 const joinSilenceMs = 60;
 /** While so much is unplayed, the first word is waited for whole: nobody notices. */
@@ -200,10 +202,14 @@ export class TtsLink {
     }
   }
 
-  /** How far it may be handed on: the last moment of it is kept to fade in, should it be cut there. */
-  handableUntil(): number {
+  /**
+   * How far it may be handed on: the last moment of it is kept to fade in, should it be cut there.
+   *
+   * @param unplayedMs - what the listener has still to hear; undefined where nobody knows
+   */
+  handableUntil(unplayedMs: number | undefined): number {
     if (!this.audible) return 0;
-    const until = this.marked ? this.wholeWordsUntil : this.#allButTheEnd();
+    const until = this.marked ? this.wholeWordsUntil : this.#allButTheEnd(unplayedMs);
     return Math.min(until - this.#samples(fadeMs), this.noiseFrom);
   }
 
@@ -214,10 +220,12 @@ export class TtsLink {
     return begun;
   }
 
-  /** From a voice that is as fast as its playing nothing is late: as much as is held was given at once before. */
-  #allButTheEnd(): number {
-    const atOnce = Math.min(this.received, this.soundFrom + this.#samples(heldMs));
-    return Math.max(atOnce, this.received - this.#samples(heldMs));
+  #allButTheEnd(unplayedMs: number | undefined): number {
+    const needed =
+      unplayedMs === undefined
+        ? this.soundFrom + this.#samples(heldMs)
+        : this.handed + this.#samples(Math.max(0, cushionMs - unplayedMs));
+    return Math.max(Math.min(this.received, needed), this.received - this.#samples(heldMs));
   }
 
   /** Hands on what lies before `untilSample`, `offset` samples after the piece's start. */

@@ -84,7 +84,7 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
     const heard = link.audible;
     const fault = link.take(event);
     if (!heard && link.audible) this.#matchLevel();
-    link.hand(link.handableUntil(), this.#offset, out);
+    link.hand(link.handableUntil(this.#context?.unplayedMs?.()), this.#offset, out);
     return fault;
   }
 

@@ -1,42 +1,11 @@
-/** Arithmetic on mono int16 speech that callers need: resampling, bytes, where the sound is. */
+/** Arithmetic on mono int16 speech that callers need: bytes, where the sound is. */
 
-/** Half the taps of the resampling filter at the lower of the two rates. */
-const filterHalfTaps = 24;
 /** Stretch over which energy is taken when looking for the end of speech. */
 const energyWindowMs = 5;
 /** A window this far under the loudest one is no voice any more. */
 const voicedFloorDb = 36;
 /** Anything quieter is silence, whatever the rest is like (about -54 dBFS). */
 const voicedFloorAmplitude = 64;
-
-/**
- * Resamples with a Hann-windowed sinc, cut off at the lower rate's Nyquist frequency.
- *
- * @param pcm - mono int16 at `fromHz`; not modified
- * @returns mono int16 at `toHz`, the same duration rounded down to a sample
- */
-export function resample(pcm: Int16Array, fromHz: number, toHz: number): Int16Array {
-  if (fromHz === toHz) return pcm.slice();
-  const ratio = toHz / fromHz;
-  const cutoffRatio = Math.min(1, ratio);
-  const reach = filterHalfTaps / cutoffRatio;
-  const out = new Int16Array(Math.floor(pcm.length * ratio));
-  for (let index = 0; index < out.length; index++) {
-    const centre = index / ratio;
-    const from = Math.max(0, Math.ceil(centre - reach));
-    const to = Math.min(pcm.length - 1, Math.floor(centre + reach));
-    let sum = 0;
-    for (let tap = from; tap <= to; tap++) {
-      const distance = tap - centre;
-      const angle = Math.PI * distance * cutoffRatio;
-      const sinc = angle === 0 ? 1 : Math.sin(angle) / angle;
-      const window = 0.5 + 0.5 * Math.cos((Math.PI * distance) / reach);
-      sum += pcm[tap]! * sinc * window * cutoffRatio;
-    }
-    out[index] = Math.max(-32768, Math.min(32767, Math.round(sum)));
-  }
-  return out;
-}
 
 /**
  * Finds where speech really begins and ends, by energy.

@@ -1,7 +1,8 @@
 /** What a caller says: speech of which the last voiced sample is known, ready to go out frame by frame. */
 import { encodeMulaw } from "../../wire/g711.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import { frameMs } from "./pacer.ts";
-import { bytesOf, resample, voicedRange } from "./samples.ts";
+import { bytesOf, voicedRange } from "./samples.ts";
 
 /** How a caller's audio travels. */
 export type CallerAudio = "binary-pcm16k" | "base64-pcm24k" | "base64-mulaw8k";
@@ -28,7 +29,7 @@ export interface Utterance {
  * @throws {RangeError} when nothing sounds in it
  */
 export function makeUtterance(text: string, pcm: Int16Array, rateHz: number): Utterance {
-  const at16 = resample(pcm, rateHz, 16000);
+  const at16 = resampleWhole(pcm, rateHz, 16000);
   const range = voicedRange(at16, 16000);
   if (range === null) throw new RangeError(`no sound in the speech for "${text}"`);
   const speech = at16.slice(range.first, range.last + 1);
@@ -70,7 +71,7 @@ export function framesOf(utterance: Utterance, audio: CallerAudio): Frames {
 
 function encodeFrames(utterance: Utterance, audio: CallerAudio): Frames {
   const rateHz = callerAudioRates[audio];
-  const pcm = resample(utterance.pcm, utterance.rateHz, rateHz);
+  const pcm = resampleWhole(utterance.pcm, utterance.rateHz, rateHz);
   const size = (rateHz * frameMs) / 1000;
   const messages: (string | Buffer)[] = [];
   for (let from = 0; from < pcm.length; from += size) {
@@ -115,7 +116,7 @@ export function roomFrames(room: Int16Array, audio: CallerAudio): readonly (stri
   let frames = known.get(audio);
   if (frames === undefined) {
     const rateHz = callerAudioRates[audio];
-    const pcm = resample(room, 16000, rateHz);
+    const pcm = resampleWhole(room, 16000, rateHz);
     const size = (rateHz * frameMs) / 1000;
     frames = Array.from({ length: Math.floor(pcm.length / size) }, (_, index) =>
       encodeMessage(pcm.slice(index * size, (index + 1) * size), audio),

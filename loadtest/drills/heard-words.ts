@@ -28,16 +28,20 @@ export function wordsHeard(sources: readonly Source[], stretches: readonly Stret
   const soundings = sources.map((source) => soundingBlocks(source.pcm));
   // What an earlier stretch of the same source gave of a word that was broken off in it.
   const begun = new Map<string, number>();
+  const lastOf = new Map<number, Stretch>();
   for (const stretch of stretches) {
     const source = sources[stretch.source]!;
     const sounding = soundings[stretch.source]!;
+    const last = lastOf.get(stretch.source);
+    lastOf.set(stretch.source, stretch);
     for (const [index, word] of source.words.entries()) {
       const from = Math.floor(word.fromSample / blockSamples);
       const until = Math.ceil((source.words[index + 1]?.fromSample ?? source.pcm.length) / blockSamples);
       const share = shareOf(sounding, stretch, from, until);
       if (share < fragmentRatio) continue;
       const key = `${stretch.source} ${index}`;
-      const together = share + (begun.get(key) ?? 0);
+      const cut = last === undefined ? 0 : cutShareOf(sounding, last, stretch, from, until);
+      const together = share + (begun.get(key) ?? 0) + cut;
       const heard = together >= heardRatio;
       begun.set(key, heard ? 0 : together);
       const offset = stretch.atSample - stretch.fromSample;
@@ -65,6 +69,19 @@ function shareOf(sounding: Uint8Array, stretch: Stretch, from: number, until: nu
   }
   if (sounds > 0) return same / sounds;
   return from >= first && until <= first + stretch.same.length ? 1 : 0;
+}
+
+/** Blocks at a break can't be compared, they are half silence: that many were heard all the same, on its two sides. */
+const cutBlocks = 6;
+
+/** Which share of a word's sounding blocks a break took that only let it wait: nothing else is missing there. */
+function cutShareOf(sounding: Uint8Array, last: Stretch, next: Stretch, from: number, until: number): number {
+  const begin = last.untilSample / blockSamples;
+  const end = next.fromSample / blockSamples;
+  if (end < begin || end - begin > cutBlocks || begin < from || end > until) return 0;
+  const sounds = (first: number, past: number) =>
+    sounding.slice(first, past).filter((one) => one === 1).length;
+  return sounds(begin, end) / Math.max(1, sounds(from, until));
 }
 
 function dropLast(fragments: HeardWord[], text: string): void {

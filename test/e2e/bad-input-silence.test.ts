@@ -11,9 +11,6 @@ const minutes = 60;
 const minuteSamples = 60 * 8000;
 /** What a session may keep besides what it had after a few minutes: caches, pools, the events of its refusals. */
 const maxHeapGrowthBytes = 8 * 1024 * 1024;
-/** Between tries when the backlog is full: the gateway works off some minutes of silence in it. */
-const retryMs = 50;
-const maxRetries = 2000;
 const seed = 3600;
 
 describe("an hour of silence, appended as fast as it is taken", () => {
@@ -45,10 +42,10 @@ describe("an hour of silence, appended as fast as it is taken", () => {
   }, async () => {
     const inspector = await ProcessInspector.attach(gateway, gatewayPids(gateway)[0]!);
     const room = quietMinute();
-    for (let minute = 0; minute < 3; minute++) await appendWhenTaken(caller, room);
+    for (let minute = 0; minute < 3; minute++) await caller.appendWhenTaken(room);
     expect(await caller.isHeardAndAnswered()).toBe(heardWords);
     const before = await inspector.read();
-    for (let minute = 0; minute < minutes; minute++) await appendWhenTaken(caller, room);
+    for (let minute = 0; minute < minutes; minute++) await caller.appendWhenTaken(room);
     expect(await caller.isHeardAndAnswered()).toBe(heardWords);
     expect(caller.turns(), "the two questions and nothing else").toHaveLength(2);
     const after = await inspector.read();
@@ -66,17 +63,4 @@ function quietMinute(): Uint8Array {
   for (let index = 0; index < pcm.length; index++)
     pcm[index] = index % 80_000 < 8000 ? 0 : random.below(17) - 8;
   return encodeMulaw(pcm);
-}
-
-/** Appends, and does so again while the backlog is full. */
-async function appendWhenTaken(caller: RoughCaller, bytes: Uint8Array): Promise<void> {
-  for (let retry = 0; retry < maxRetries; retry++) {
-    const refusals = caller.errors().length;
-    caller.sendBytes(bytes);
-    await caller.client.probe();
-    if (caller.errors().length === refusals) return;
-    caller.uncount(bytes.length);
-    await new Promise((resolve) => setTimeout(resolve, retryMs));
-  }
-  throw new Error("the backlog stays full");
 }

@@ -1,6 +1,7 @@
 /** Good audio that comes at the wrong pace or in the wrong pieces: turns follow the audio, not the clock on the wall. */
 import { afterAll, describe, expect, test } from "vitest";
-import { joinSamples, resample } from "../../loadtest/callers/samples.ts";
+import { joinSamples } from "../../loadtest/callers/samples.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import { sayFor, silence } from "../support/speech.ts";
 import {
   encodeAs,
@@ -149,7 +150,7 @@ describe.concurrent("a client", () => {
 
 describe.concurrent("a caller who never pauses", () => {
   const talkMs = 12_000;
-  const talk = async () => resample((await sayFor(question, talkMs)).pcm, 16_000, rateHz);
+  const talk = async () => resampleWhole((await sayFor(question, talkMs)).pcm, 16_000, rateHz);
 
   test("has a turn ended at the longest length, and the rest as the next ones, without a gap", async () => {
     const caller = await callers.call(gateway());

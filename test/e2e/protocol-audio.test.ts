@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { resample, samplesOf, voicedRange } from "../../loadtest/callers/samples.ts";
+import { samplesOf, voicedRange } from "../../loadtest/callers/samples.ts";
 import { decodeFrame } from "../../wire/binary-frames.ts";
 import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "../../wire/g711.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import { sayRecording, sayUtterance, silence } from "../support/speech.ts";
 import { Clients, manualSession, useScriptedGateway, voiceSession } from "./scripted-gateway.ts";
 
@@ -298,7 +299,7 @@ describe("audio formats", () => {
       client.say("short");
       client.send({ type: "response.create" });
       const done = await client.next("response.done");
-      const pcm = resample(decode(client.audioOf(done.response.output[0].id)), rateHz, 8000);
+      const pcm = resampleWhole(decode(client.audioOf(done.response.output[0].id)), rateHz, 8000);
       crossings.push(
         pcm.slice(400, 1600).filter((value, index, all) => index > 0 && value >= 0 !== all[index - 1]! >= 0)
           .length,

@@ -1,6 +1,7 @@
 /** Audio that clients send and should not, and a little that they should: so that turns happen among the nonsense. */
-import { resample } from "../../loadtest/callers/samples.ts";
+
 import { encodeAlaw, encodeMulaw } from "../../wire/g711.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import type { SeededRandom } from "../support/random.ts";
 import { sayUtterance } from "../support/speech.ts";
 
@@ -39,7 +40,7 @@ export interface Sounds {
 /** Speech is rendered once. */
 export async function loadSounds(): Promise<Sounds> {
   const { pcm, rateHz } = await sayUtterance("Is anybody there, or is it the radio again?");
-  const speech = rates.map((rate) => resample(pcm, rateHz, rate));
+  const speech = rates.map((rate) => resampleWhole(pcm, rateHz, rate));
   const takeSpeech: Pattern = (samples, random) => {
     const whole = random.pick(speech);
     const from = random.below(Math.max(1, whole.length - samples));

@@ -7,7 +7,7 @@ import { renderSpeech } from "../../loadtest/standins/voice-speech.ts";
 import { decodeMulaw, encodeMulaw } from "../../wire/g711.ts";
 import { hopSamples, SpectralGate } from "../../workers/audio/gate.ts";
 import { loadFlite } from "../../workers/speech/flite.ts";
-import { resampleWhole as resample } from "../../workers/speech/resample.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import { sentences } from "../bench/sentences.ts";
 
 interface Said {
@@ -77,15 +77,15 @@ const conditions: [string, (pcm: Int16Array, index: number) => Int16Array][] = [
   [
     "through a telephone",
     (pcm, index) =>
-      resample(
-        decodeMulaw(encodeMulaw(resample(between(pcm, index * 77, 3000), 16_000, 8000))),
+      resampleWhole(
+        decodeMulaw(encodeMulaw(resampleWhole(between(pcm, index * 77, 3000), 16_000, 8000))),
         8000,
         16_000,
       ),
   ],
   [
     "from 24 kHz, shifted by a fraction of a sample",
-    (pcm) => resample(resample(pcm, 16_000, 24_000).subarray(37), 24_000, 16_000),
+    (pcm) => resampleWhole(resampleWhole(pcm, 16_000, 24_000).subarray(37), 24_000, 16_000),
   ],
   ["without the silence around it", (pcm) => makeUtterance("said", pcm, 16_000).pcm],
   ["through the gate", (pcm) => throughGate(between(pcm, 6000, 6000))],

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { resample } from "../../loadtest/callers/samples.ts";
 import { Voices } from "../../loadtest/standins/voices.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 
 const voices = new Voices();
 afterAll(() => voices.close());
@@ -38,7 +38,7 @@ describe("Voices", () => {
     const names = ["google-tts", "elevenlabs", "cartesia", "openai-tts"];
     const spoken = await Promise.all(names.map((voice) => voices.speak(ask({ voice }))));
     const prints = spoken.map(
-      ({ pcm }) => `${pcm.length} ${resample(pcm, 24_000, 8000).subarray(4000, 4040)}`,
+      ({ pcm }) => `${pcm.length} ${resampleWhole(pcm, 24_000, 8000).subarray(4000, 4040)}`,
     );
     expect(new Set(prints).size).toBe(names.length);
   });

@@ -37,7 +37,7 @@ function readCost(pid: number): ProcessCost | null {
   const fields = readStat(pid);
   if (!fields) return null;
   try {
-    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim().slice(0, 120);
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim().slice(0, 400);
     const ticks = [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0);
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     const rssKib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);

@@ -1,8 +1,9 @@
 /** Speech for tests and benches, made by flite and kept in memory. */
 import { Buffer } from "node:buffer";
-import { bytesOf, joinSamples, resample } from "../../loadtest/callers/samples.ts";
+import { bytesOf, joinSamples } from "../../loadtest/callers/samples.ts";
 import { fitUtterance, makeUtterance, type Utterance } from "../../loadtest/callers/utterance.ts";
 import { loadFlite } from "../../workers/speech/flite.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 
 /** A woman's voice and a man's. */
 export type TestVoice = "slt" | "rms";
@@ -45,7 +46,7 @@ export async function sayRecording(
   const utterance = await sayUtterance(text, voice);
   return joinSamples([
     silence(beforeMs, rateHz),
-    resample(utterance.pcm, utterance.rateHz, rateHz),
+    resampleWhole(utterance.pcm, utterance.rateHz, rateHz),
     silence(afterMs, rateHz),
   ]);
 }

@@ -1,7 +1,7 @@
 /** An independent ear: Whisper on whatever the gateway said, in this process, apart from the gateway's own. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { resample } from "../../loadtest/callers/samples.ts";
+import { resampleWhole } from "../../workers/speech/resample.ts";
 import { repositoryRoot } from "./gateway.ts";
 
 const recogniserRateHz = 16_000;
@@ -52,7 +52,7 @@ function loadRecogniser(): OfflineRecognizer {
  * @returns the words; "" when nothing was said
  */
 export function transcribe(pcm: Int16Array, rateHz: number): string {
-  const heard = resample(pcm, rateHz, recogniserRateHz);
+  const heard = resampleWhole(pcm, rateHz, recogniserRateHz);
   const texts: string[] = [];
   for (let from = 0; from < heard.length; from += maxPieceSamples) {
     const piece = heard.subarray(from, from + maxPieceSamples);

@@ -1,5 +1,5 @@
 /** Sentences through the whole gateway, hands-free, and how many of their words came out wrong. */
-import { resample } from "../../../loadtest/callers/samples.ts";
+import { resampleWhole } from "../../../workers/speech/resample.ts";
 import { scriptedEngines, startGateway } from "../../support/gateway.ts";
 import { RealtimeClient } from "../../support/realtime-client.ts";
 import { sayUtterance, type TestVoice } from "../../support/speech.ts";
@@ -135,7 +135,7 @@ async function record(
   const { pcm } = await sayUtterance(said, voice);
   const clip = { name: `${voice} "${said}"`, speaker: "flite" as const, pcm };
   const plan: MixPlan = { clip, condition: noise === null ? "clean" : "noise", noise, snrDb, leadMs, tailMs };
-  return resample(makeMix(voices, plan).heard, rateHz, wireRateHz);
+  return resampleWhole(makeMix(voices, plan).heard, rateHz, wireRateHz);
 }
 
 /** Keeps what was understood, and when it was said: noise may cut a sentence into several turns, or hide it. */

@@ -1,7 +1,8 @@
 /** Recordings made from seeds: a voice, noise behind it at a known distance, and the path that it comes by. */
-import { resample } from "../../../loadtest/callers/samples.ts";
+
 import { encodeMulaw } from "../../../wire/g711.ts";
 import type { InputFormat } from "../../../workers/audio/messages.ts";
+import { resampleWhole } from "../../../workers/speech/resample.ts";
 import { measureActiveLevel } from "./metrics/active-level.ts";
 import { findStretches, type Labels, labelWindows, type Stretch } from "./metrics/detection.ts";
 import { makeNoise, type NoiseKind, noiseKinds } from "./noises.ts";
@@ -150,7 +151,7 @@ function sendAs(heard: Int16Array, condition: Condition): { format: InputFormat;
   if (condition === "mu-law") {
     return {
       format: { encoding: "pcmu", sampleRateHz: 8000 },
-      bytes: encodeMulaw(resample(heard, rateHz, 8000)),
+      bytes: encodeMulaw(resampleWhole(heard, rateHz, 8000)),
     };
   }
   return { format: pcm16, bytes: new Uint8Array(heard.buffer, heard.byteOffset, heard.byteLength) };

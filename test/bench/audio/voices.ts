@@ -4,8 +4,9 @@ import { access, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { resample, samplesOf, voicedRange } from "../../../loadtest/callers/samples.ts";
+import { samplesOf, voicedRange } from "../../../loadtest/callers/samples.ts";
 import { type Flite, type FliteVoice, loadFlite } from "../../../workers/speech/flite.ts";
+import { resampleWhole } from "../../../workers/speech/resample.ts";
 import { babbleTexts, clipTexts } from "./texts.ts";
 
 /** All clips have this rate. */
@@ -182,7 +183,7 @@ async function speakEspeak(folder: string, voice: string, text: string): Promise
   await run("espeak-ng", ["-v", voice, "-w", path, text], { timeout: toolTimeoutMs });
   const wav = await readFile(path);
   const pcm = samplesOf(wav.subarray(44));
-  return resample(pcm, wav.readUInt32LE(24), rateHz);
+  return resampleWhole(pcm, wav.readUInt32LE(24), rateHz);
 }
 
 function babbleOfFlite(flite: Flite): Int16Array[] {
