@@ -23,10 +23,10 @@ export const innerSilenceMaxMs = 2500;
 export const heldMs = 600;
 /** Unless the listener has less than that left to hear: a voice that is hardly faster than its playing must not falter. */
 const cushionMs = 500;
+/** So many whole words are to be there before the first is handed on: the next one is to be whole before they are heard. */
+const startMs = 250;
 /** A voice that takes over brings no more silence than that. */
 const joinSilenceMs = 60;
-/** While so much is unplayed, the first word is waited for whole: nobody notices. */
-const leisureMs = 1000;
 /** Audio shorter or longer than these shares of what its text takes is not of that text. */
 const shortestRatio = 0.35;
 const longestRatio = 4;
@@ -59,8 +59,6 @@ export interface TtsLinkOptions {
   tokens: readonly SpokenToken[];
   plausible: boolean;
   notes: VoiceNotes;
-  /** When it was asked. */
-  unplayedMs: number;
   /** It takes over from another voice inside the piece. */
   joins: boolean;
 }
@@ -90,7 +88,6 @@ export class TtsLink {
   readonly #request: TtsRequest;
   readonly #plausible: boolean;
   readonly #joins: boolean;
-  readonly #hurried: boolean;
   readonly #noise: NoiseWatch;
   /** Marks that were not handed on yet. */
   readonly #marks: { text: string; fromSample: number }[] = [];
@@ -103,14 +100,13 @@ export class TtsLink {
   /** Its first sample that is heard. */
   soundFrom = 0;
 
-  constructor({ request, tokens, plausible, notes, unplayedMs, joins }: TtsLinkOptions) {
+  constructor({ request, tokens, plausible, notes, joins }: TtsLinkOptions) {
     this.#request = request;
     this.tokens = tokens;
     this.#nameOf = createNamer(tokens);
     this.#plausible = plausible;
     this.notes = notes;
     this.#joins = joins;
-    this.#hurried = unplayedMs < leisureMs;
     this.#noise = createNoiseWatch(request.sampleRateHz, request.speedRatio);
   }
 
@@ -210,14 +206,14 @@ export class TtsLink {
   handableUntil(unplayedMs: number | undefined): number {
     if (!this.audible) return 0;
     const until = this.marked ? this.wholeWordsUntil : this.#allButTheEnd(unplayedMs);
+    if (this.marked && this.handed === 0 && until - this.soundFrom < this.#samples(startMs)) return 0;
     return Math.min(until - this.#samples(fadeMs), this.noiseFrom);
   }
 
-  /** Where the word begins that is being received; its own end, for a first word that nobody can wait for. */
+  /** Where the word begins that is being received. */
   get wholeWordsUntil(): number {
-    const begun = this.starts.findLast((start) => start <= this.received);
-    if (begun === undefined || begun === this.starts[0]) return this.#hurried ? this.received : 0;
-    return begun;
+    const begun = this.starts.findLast((start) => start <= this.received) ?? 0;
+    return begun === this.starts[0] ? 0 : begun;
   }
 
   #allButTheEnd(unplayedMs: number | undefined): number {

@@ -120,11 +120,10 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
   #open(name: string): TtsLink {
     const { plausible = false } = this.#options;
     const notes = voiceNotes(this.#context?.conversation, name);
-    const unplayedMs = this.#context?.unplayedMs?.() ?? 0;
     return new TtsLink({
       request: this.#request,
       tokens: this.#tokens.slice(this.#nextToken),
-      ...{ plausible, notes, unplayedMs, joins: this.#offset > 0 },
+      ...{ plausible, notes, joins: this.#offset > 0 },
     });
   }
 

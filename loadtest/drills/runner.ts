@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { frameMs, Pacer, type PacerHealth } from "../callers/pacer.ts";
 import type { CallRecord } from "../standins/call-record.ts";
+import { registry } from "../standins/registry.ts";
 import type { Capability } from "../standins/standin.ts";
 import { type Standins, startStandins } from "../standins/start.ts";
 import { type Drill, standinOf, standinsOf } from "./drill.ts";
@@ -68,6 +69,8 @@ const turnsOf: Readonly<Record<Phase, { usual: number; quick: number }>> = {
   during: { usual: 3, quick: 2 },
   after: { usual: 2, quick: 2 },
 };
+/** More callers than that ask for more speech than can be made ahead. */
+const preparedSessions = 10;
 const stages: readonly Capability[] = ["stt", "ai", "tts"];
 
 /** Unix time of a moment on performance.now(). */
@@ -82,7 +85,10 @@ export function unixMs(performanceMs: number): number {
  */
 export async function runDrill(drill: Drill, options: RunOptions): Promise<DrillRun> {
   const sessions = drill.sessions ?? options.sessions;
-  const standins = await startStandins({ seed: options.seed, names: standinsOf(drill) });
+  const names = standinsOf(drill);
+  const preparedVoices =
+    sessions > preparedSessions ? [] : names.filter((name) => registry[name].capability === "tts");
+  const standins = await startStandins({ seed: options.seed, names, preparedVoices });
   let gateway: GatewayProcess | null = null;
   const pacer = new Pacer();
   const callers: DrillCaller[] = [];

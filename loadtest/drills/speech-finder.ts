@@ -10,6 +10,7 @@ import {
   takeFingerprint,
 } from "../standins/fingerprint.ts";
 import { PlaceIndex } from "../standins/place-index.ts";
+import { findIslands } from "./speech-islands.ts";
 
 /** Everything here is at 16 kHz. */
 export const finderRateHz = 16_000;
@@ -59,7 +60,7 @@ const minSameBlocks = 10;
 const soundingRatio = 10 ** (-35 / 20);
 const soundingLevel = 40;
 
-interface Prepared {
+export interface Prepared {
   source: Source;
   smooth: Float32Array;
   print: Fingerprint;
@@ -91,7 +92,7 @@ export function soundingBlocks(pcm: Int16Array | Float32Array): Uint8Array {
 }
 
 /** Correlation of two stretches, -1 to 1, and how much louder the second is; 0 when one is silent. */
-function correlate(
+export function correlate(
   a: Float32Array,
   aFrom: number,
   b: Float32Array,
@@ -140,7 +141,8 @@ export class SpeechFinder {
       if (lag === null) continue;
       found.push(...stretchesAt(index, prepared, smooth, lag));
     }
-    return disentangle(found);
+    const long = disentangle(found);
+    return [...long, ...findIslands(this.#prepared, smooth, long)].sort((a, b) => a.atSample - b.atSample);
   }
 }
 
@@ -194,8 +196,14 @@ function findAnchor(known: Fingerprint, heard: Fingerprint, shift: number): numb
   return best === null || best.ratio > maxAnchorDifference ? null : best.frame;
 }
 
-/** The parts of the source that are in the audio when it begins at `lag`. */
-function stretchesAt(index: number, prepared: Prepared, audio: Float32Array, lag: number): Stretch[] {
+/** The parts of the source that are in the audio when it begins at `lag`, of so many alike blocks at least. */
+export function stretchesAt(
+  index: number,
+  prepared: Prepared,
+  audio: Float32Array,
+  lag: number,
+  least: number = minSameBlocks,
+): Stretch[] {
   const { smooth, sounding } = prepared;
   const same = new Uint8Array(sounding.length);
   for (let block = 0; block < sounding.length; block++) {
@@ -216,7 +224,7 @@ function stretchesAt(index: number, prepared: Prepared, audio: Float32Array, lag
     }
   }
   if (open !== null) stretches.push(makeStretch(index, same, open.from, open.until, lag));
-  return stretches.filter((stretch) => countSame(stretch) >= minSameBlocks);
+  return stretches.filter((stretch) => countSame(stretch) >= least);
 }
 
 function makeStretch(source: number, same: Uint8Array, from: number, until: number, lag: number): Stretch {

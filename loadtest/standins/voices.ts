@@ -11,9 +11,13 @@ const defaultCacheBytes = 64 * 1024 * 1024;
 const maxCacheEntries = 4000;
 /** Texts that may wait for the thread. */
 const maxWaiting = 2000;
+/** Texts that may wait to be prepared; more are not worth it. */
+const maxPrepared = 200;
 const maxTextCharacters = 10_000;
 
 interface Waiting {
+  key: string;
+  request: SpeechRequest;
   resolve(speech: Speech): void;
   reject(error: Error): void;
 }
@@ -21,10 +25,14 @@ interface Waiting {
 export class Voices {
   readonly #cache = new Map<string, Speech>();
   readonly #running = new Map<string, Promise<Speech>>();
-  readonly #waiting = new Map<number, Waiting>();
+  /** Asked for, first come, first served. */
+  readonly #asked: Waiting[] = [];
+  /** To be prepared while nobody asks. */
+  readonly #ahead: Waiting[] = [];
+  /** At the thread. */
+  #speaking: Waiting | null = null;
   readonly #maxCacheBytes: number;
   #cacheBytes = 0;
-  #nextId = 1;
   #thread: Worker | null = null;
   #closed = false;
 
@@ -46,8 +54,7 @@ export class Voices {
   async speak(request: SpeechRequest): Promise<Speech> {
     if (!isSpeakableRate(request.sampleRateHz)) throw new RangeError("no such sample rate");
     if (request.text.length > maxTextCharacters) throw new RangeError("the text is too long");
-    const { text, voice, sampleRateHz, speedRatio } = request;
-    const key = `${voiceKey(voice)} ${sampleRateHz} ${speedRatio} ${text}`;
+    const key = keyOf(request);
     const known = this.#cache.get(key);
     if (known !== undefined) {
       // Last used, last to go.
@@ -55,14 +62,18 @@ export class Voices {
       this.#cache.set(key, known);
       return known;
     }
-    let running = this.#running.get(key);
-    if (running === undefined) {
-      running = this.#render(request)
-        .then((speech) => this.#keep(key, speech))
-        .finally(() => this.#running.delete(key));
-      this.#running.set(key, running);
-    }
+    const running = this.#running.get(key);
+    if (running === undefined) return this.#render(key, request, this.#asked, maxWaiting);
+    const ahead = this.#ahead.findIndex((waiting) => waiting.key === key);
+    if (ahead >= 0) this.#asked.push(...this.#ahead.splice(ahead, 1));
     return running;
+  }
+
+  /** Speaks while nobody asks, so that it is there when somebody does; forgets what would be too much. */
+  prepare(request: SpeechRequest): void {
+    const key = keyOf(request);
+    if (this.#cache.has(key) || this.#running.has(key)) return;
+    this.#render(key, request, this.#ahead, maxPrepared).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -75,17 +86,27 @@ export class Voices {
     this.#failAll(new Error("the voices were closed"));
   }
 
-  #render(request: SpeechRequest): Promise<Speech> {
+  #render(key: string, request: SpeechRequest, queue: Waiting[], most: number): Promise<Speech> {
     if (this.#closed) return Promise.reject(new Error("the voices were closed"));
-    if (this.#waiting.size >= maxWaiting) return Promise.reject(new Error("too many texts wait for a voice"));
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      const thread = this.#openThread();
-      // Keeps the process alive only while somebody waits.
-      thread.ref();
-      thread.postMessage({ id, request });
+    if (queue.length >= most) return Promise.reject(new Error("too many texts wait for a voice"));
+    const spoken = new Promise<Speech>((resolve, reject) => {
+      queue.push({ key, request, resolve, reject });
+      this.#speakNext();
     });
+    const running = spoken.then((speech) => this.#keep(key, speech)).finally(() => this.#running.delete(key));
+    this.#running.set(key, running);
+    return running;
+  }
+
+  #speakNext(): void {
+    if (this.#speaking !== null) return;
+    const next = this.#asked.shift() ?? this.#ahead.shift() ?? null;
+    this.#speaking = next;
+    if (next === null) return void this.#thread?.unref();
+    const thread = this.#openThread();
+    // Keeps the process alive only while somebody waits.
+    thread.ref();
+    thread.postMessage(next.request);
   }
 
   #keep(key: string, speech: Speech): Speech {
@@ -105,12 +126,12 @@ export class Voices {
     if (this.#thread !== null) return this.#thread;
     const thread = new Worker(new URL("./voice-thread.ts", import.meta.url));
     thread.unref();
-    thread.on("message", (message: { id: number; failure?: string } & Speech) => {
-      const waiting = this.#waiting.get(message.id);
-      this.#waiting.delete(message.id);
-      if (this.#waiting.size === 0) thread.unref();
-      if (message.failure !== undefined) waiting?.reject(new Error(message.failure));
-      else waiting?.resolve({ pcm: message.pcm, words: message.words });
+    thread.on("message", ({ failure, pcm, words }: { failure?: string } & Speech) => {
+      const spoken = this.#speaking;
+      this.#speaking = null;
+      if (failure !== undefined) spoken?.reject(new Error(failure));
+      else spoken?.resolve({ pcm, words });
+      this.#speakNext();
     });
     const onLoss = (error: Error) => {
       if (this.#thread !== thread) return;
@@ -124,7 +145,13 @@ export class Voices {
   }
 
   #failAll(error: Error): void {
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
-    this.#waiting.clear();
+    const all = [...this.#asked.splice(0), ...this.#ahead.splice(0)];
+    if (this.#speaking !== null) all.push(this.#speaking);
+    this.#speaking = null;
+    for (const waiting of all) waiting.reject(error);
   }
+}
+
+function keyOf({ text, voice, sampleRateHz, speedRatio }: SpeechRequest): string {
+  return `${voiceKey(voice)} ${sampleRateHz} ${speedRatio} ${text}`;
 }

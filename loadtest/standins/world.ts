@@ -20,6 +20,8 @@ export interface WorldOptions {
   latencies?: Latencies;
   /** Kept speech. Default 64 MiB. */
   maxVoiceCacheBytes?: number;
+  /** Voices that speak each answer's sentences ahead, as vendors do who are fast however many ask them; none by default. */
+  preparedVoices?: readonly string[];
 }
 
 /** The world, with what a harness needs beside what stand-ins see. */
@@ -43,10 +45,12 @@ const maxWaits = 64;
 const longestWaitMs = 24 * 3_600_000;
 const utteranceRateHz = 16_000;
 const utteranceVoice = "slt";
+/** What gateways ask voices for. */
+const preparedRateHz = 24_000;
 
 /** Makes the world. One for all stand-ins of a run. */
 export function createWorld(options: WorldOptions): DrillWorld {
-  const { seed, latencies = {} } = options;
+  const { seed, latencies = {}, preparedVoices = [] } = options;
   const faults = new FaultBoard(() => performance.now());
   const book = new CallBook();
   const ears = new Ears();
@@ -90,6 +94,16 @@ export function createWorld(options: WorldOptions): DrillWorld {
     return call;
   }
 
+  function answer(asked: Asked): Answer {
+    const given = answerTo(seed, asked);
+    const sentences = preparedVoices.length === 0 ? [] : given.text.split(/(?<=\.) /);
+    for (const text of sentences) {
+      for (const voice of preparedVoices)
+        voices.prepare({ text, voice, sampleRateHz: preparedRateHz, speedRatio: 1 });
+    }
+    return given;
+  }
+
   return {
     seed,
     faults,
@@ -97,7 +111,7 @@ export function createWorld(options: WorldOptions): DrillWorld {
     voices,
     begin,
     faultOn: (name) => faults.get(name),
-    answer: (asked: Asked): Answer => answerTo(seed, asked),
+    answer,
     speak: (text, { voice, sampleRateHz, speedRatio }) =>
       voices.speak({ text, voice, sampleRateHz, speedRatio }),
     hear: (pcm) => ears.hear(pcm),

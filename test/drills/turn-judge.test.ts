@@ -94,6 +94,29 @@ describe("judgeTurn", () => {
     expect(verdict.missing).toEqual([]);
   });
 
+  it("finds a short word that stands alone between two silences", async () => {
+    const silence = new Int16Array(rateHz * 0.3);
+    const answer = "A yellow musician guarded windy pencils without help.";
+    const call = await callOf(answer, "elevenlabs");
+    const { pcm, words } = call.detail;
+    const cut = words![1]!.fromSample;
+    const spread = [pcm!.subarray(0, cut), silence, pcm!.subarray(cut)];
+    const verdict = await judge(spread, [call], { turn: turnOf(spread, answer), answer, history: answer });
+    expect(verdict).toMatchObject({ missing: [], repeated: [], unheard: [] });
+    expect(verdict.gapMs).toBeGreaterThan(200);
+    const dead = await callOf("Look for early magnets beside any grocer.", "google-tts");
+    const look = dead.detail.pcm!.subarray(0, dead.detail.words![1]!.fromSample);
+    const rest = await callOf("for early magnets beside any grocer.", "elevenlabs");
+    const text = "Look for early magnets beside any grocer.";
+    const pieces = [look, silence, rest.detail.pcm!];
+    const turn = turnOf(pieces, text);
+    expect(await judge(pieces, [dead, rest], { turn, answer: text, history: text })).toMatchObject({
+      missing: [],
+      repeated: [],
+      unheard: [],
+    });
+  });
+
   it("measures a gap, but not the pauses of speech", async () => {
     const silence = new Int16Array(rateHz * 0.8);
     const inside = await judge([a, b.subarray(0, startOf(3)), silence, b.subarray(startOf(3))], google);

@@ -1,0 +1,120 @@
+/** Words that stand alone between two silences: too short for a fingerprint, found by their waveform where they may come from. */
+import {
+  blockSamples,
+  correlate,
+  type Prepared,
+  type Stretch,
+  soundingBlocks,
+  stretchesAt,
+} from "./speech-finder.ts";
+
+/** Blocks of 10 ms: what is shorter is a click, what is longer has a fingerprint. */
+const fewestBlocks = 4;
+const mostBlocks = 60;
+/** Blocks of silence that end an island. */
+const quietBlocks = 3;
+/** An island is cut off a stretch within so many samples: a word and a half. */
+const reachSamples = 12_000;
+/** How far from a recording's first sound a voice may have begun. */
+const startSamples = 1600;
+const minCorrelation = 0.75;
+
+interface Island {
+  fromSample: number;
+  untilSample: number;
+}
+
+/** A place in a source where an island may begin: between two samples. */
+interface Candidate {
+  source: number;
+  from: number;
+  until: number;
+}
+
+/**
+ * Short sound that no stretch explains, as parts of the recordings that lie around it or begin there.
+ *
+ * @param audio - smoothed, 16 kHz
+ * @param stretches - what was found already, in the audio's order
+ */
+export function findIslands(
+  prepared: readonly Prepared[],
+  audio: Float32Array,
+  stretches: readonly Stretch[],
+): Stretch[] {
+  return islandsOf(audio, stretches).flatMap((island) => {
+    const length = island.untilSample - island.fromSample;
+    let best = { correlation: minCorrelation, source: -1, at: 0 };
+    for (const { source, from, until } of candidatesFor(island, prepared, stretches)) {
+      const { smooth } = prepared[source]!;
+      for (let at = Math.max(0, from); at <= Math.min(until, smooth.length - length); at += 2) {
+        const { correlation } = correlate(smooth, at, audio, island.fromSample, length);
+        if (correlation > best.correlation) best = { correlation, source, at };
+      }
+    }
+    if (best.source < 0) return [];
+    return stretchesAt(
+      best.source,
+      prepared[best.source]!,
+      audio,
+      island.fromSample - best.at,
+      fewestBlocks - 1,
+    )
+      .filter(({ atSample, same }) => {
+        const middle = atSample + (same.length * blockSamples) / 2;
+        return middle > island.fromSample && middle < island.untilSample;
+      })
+      .slice(0, 1);
+  });
+}
+
+function islandsOf(audio: Float32Array, stretches: readonly Stretch[]): Island[] {
+  const sounding = soundingBlocks(audio);
+  for (const { atSample, same } of stretches) {
+    // With a block on either side: what fades there is no island.
+    const from = Math.floor(atSample / blockSamples) - 1;
+    sounding.fill(0, Math.max(0, from), from + same.length + 3);
+  }
+  const islands: Island[] = [];
+  let from = -1;
+  let until = -1;
+  for (let block = 0; block <= sounding.length + quietBlocks; block++) {
+    if (sounding[block] === 1) {
+      if (from < 0) from = block;
+      until = block + 1;
+    } else if (from >= 0 && block - until >= quietBlocks) {
+      if (until - from >= fewestBlocks && until - from <= mostBlocks)
+        islands.push({ fromSample: from * blockSamples, untilSample: until * blockSamples });
+      from = -1;
+    }
+  }
+  return islands;
+}
+
+function candidatesFor(
+  { fromSample, untilSample }: Island,
+  prepared: readonly Prepared[],
+  stretches: readonly Stretch[],
+): Candidate[] {
+  const length = untilSample - fromSample;
+  const before = stretches.findLast((stretch) => stretch.atSample < fromSample);
+  const after = stretches.find((stretch) => stretch.atSample >= fromSample);
+  const candidates: Candidate[] = [];
+  if (before !== undefined)
+    candidates.push({
+      source: before.source,
+      from: before.untilSample - 480,
+      until: before.untilSample + reachSamples,
+    });
+  if (after !== undefined)
+    candidates.push({
+      source: after.source,
+      from: after.fromSample - length - reachSamples,
+      until: after.fromSample - length + 480,
+    });
+  prepared.forEach(({ sounding }, source) => {
+    const first = sounding.indexOf(1) * blockSamples;
+    candidates.push({ source, from: first - startSamples / 4, until: first + startSamples });
+  });
+  return candidates;
+}
