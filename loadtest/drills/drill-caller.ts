@@ -176,12 +176,12 @@ export class DrillCaller {
 export async function linesFor(
   phase: Phase,
   talk: Talk,
-  count: number,
-  questions: Questions,
+  { count, quick, questions }: { count: number; quick: boolean; questions: Questions },
 ): Promise<Line[]> {
   const lines: Line[] = [];
+  const long = quick ? "fairlyLong" : "long";
   for (let index = 0; index < count; index++) {
-    const kind = phase === "during" && talk !== "short" ? (talk === "tool" ? "tool" : "long") : "short";
+    const kind = phase === "during" && talk !== "short" ? (talk === "tool" ? "tool" : long) : "short";
     const after = lines.length === 0 ? ("line" as const) : ("reply" as const);
     lines.push({ utterance: await questions.next(kind), cue: { after, delayMs: thinkMs } });
     if (phase !== "during" || talk !== "barge-in") continue;

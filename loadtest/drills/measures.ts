@@ -22,10 +22,11 @@ export interface JudgedTurn extends TurnVerdict {
   isNewcomer: boolean;
 }
 
-/** Nearest rank; null of nothing. */
+/** Nearest rank; null of nothing. Of too few values for one in that rank to be beyond it, the last but one: a single vendor's slow moment is no percentile. */
 export function percentileOf(values: readonly number[], share: number): number | null {
   if (values.length === 0) return null;
   const sorted = [...values].sort((a, b) => a - b);
+  if (sorted.length > 2 && sorted.length * (1 - share) < 1) sorted.pop();
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))]!;
 }
 

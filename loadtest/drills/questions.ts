@@ -17,6 +17,11 @@ const forms = {
     "Give me a long answer about the SUBJECT.",
     "I want a long tale about the SUBJECT.",
   ],
+  fairlyLong: [
+    "Please tell me a fairly long story about the SUBJECT.",
+    "Give me a fairly long answer about the SUBJECT.",
+    "I want a fairly long tale about the SUBJECT.",
+  ],
   tool: ["How is the weather near the SUBJECT in Paris?", "Check the weather for the SUBJECT in London."],
 } as const;
 /** What a caller says to interrupt; each with a subject of its own. */

@@ -184,8 +184,10 @@ async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faul
 
 async function playPhase(phase: Phase, stage: Stage, questions: Questions): Promise<PhaseSpan> {
   const { drill, options, callers } = stage;
-  const count = turnsOf[phase][options.quick ? "quick" : "usual"];
-  const lines = await Promise.all(callers.map(() => linesFor(phase, drill.talk, count, questions)));
+  const { quick } = options;
+  const count = turnsOf[phase][quick ? "quick" : "usual"];
+  const asked = { count, quick, questions };
+  const lines = await Promise.all(callers.map(() => linesFor(phase, drill.talk, asked)));
   const startMs = performance.now() + leadInMs;
   await Promise.all(
     callers.map((caller, index) => {

@@ -48,6 +48,8 @@ const anchorSamples: number = anchorFrames * hopSamples;
 const maxAnchorDifference = 0.3;
 /** How far a fingerprint may be off. */
 const searchSamples = 200;
+/** How far the first guess may be off. */
+const nearSamples = 8;
 const minAnchorCorrelation = 0.6;
 const minBlockCorrelation = 0.6;
 /** Loudness may differ by that factor (a fade lies in between). */
@@ -63,9 +65,21 @@ const soundingLevel = 40;
 export interface Prepared {
   source: Source;
   smooth: Float32Array;
+  /** The same a third of a sample earlier and later, once it was asked for: speech of 24 kHz begins anywhere between two samples of 16. */
+  between: Map<Third, Float32Array>;
   print: Fingerprint;
   sounding: Uint8Array;
 }
+
+/** Where in the audio a source begins: at a sample, or a third of one beside it. */
+export interface Place {
+  lag: number;
+  third: Third;
+}
+
+type Third = -1 | 0 | 1;
+
+const interpolationTaps = 8;
 
 /** Takes off what different resamplers do differently: everything near half the rate. */
 function smoothen(pcm: Int16Array): Float32Array {
@@ -74,6 +88,27 @@ function smoothen(pcm: Int16Array): Float32Array {
     const [before, here, after] = [pcm[at - 1] ?? 0, pcm[at]!, pcm[at + 1] ?? 0];
     out[at] = 0.25 * before + 0.5 * here + 0.25 * after;
   }
+  return out;
+}
+
+/** A signal, so many thirds of a sample later. */
+function delayed({ smooth, between }: Prepared, third: Third): Float32Array {
+  if (third === 0) return smooth;
+  const known = between.get(third);
+  if (known !== undefined) return known;
+  const weights = Array.from({ length: 2 * interpolationTaps + 1 }, (_, index) => {
+    const distance = index - interpolationTaps + third / 3;
+    const angle = Math.PI * distance;
+    return (Math.sin(angle) / angle) * (0.5 + 0.5 * Math.cos(angle / (interpolationTaps + 1)));
+  });
+  const out = new Float32Array(smooth.length);
+  for (let at = 0; at < smooth.length; at++) {
+    let sum = 0;
+    for (const [index, weight] of weights.entries())
+      sum += weight * (smooth[at + index - interpolationTaps] ?? 0);
+    out[at] = sum;
+  }
+  between.set(third, out);
   return out;
 }
 
@@ -91,23 +126,27 @@ export function soundingBlocks(pcm: Int16Array | Float32Array): Uint8Array {
   return Uint8Array.from(levels, (level) => (level >= floor ? 1 : 0));
 }
 
-/** Correlation of two stretches, -1 to 1, and how much louder the second is; 0 when one is silent. */
+/** Correlation of two stretches, -1 to 1, and how much louder the second is; 0 when one is silent. By every `step`-th sample. */
 export function correlate(
   a: Float32Array,
   aFrom: number,
   b: Float32Array,
   bFrom: number,
   length: number,
+  step = 1,
 ): { correlation: number; gainRatio: number } {
   let [ab, aa, bb] = [0, 0, 0];
-  for (let at = 0; at < length; at++) {
-    const x = a[aFrom + at] ?? 0;
-    const y = b[bFrom + at] ?? 0;
+  // What lies outside counts as silence.
+  const from = Math.max(0, -aFrom, -bFrom);
+  const until = Math.min(length, a.length - aFrom, b.length - bFrom);
+  for (let at = from; at < until; at += step) {
+    const x = a[aFrom + at]!;
+    const y = b[bFrom + at]!;
     ab += x * y;
     aa += x * x;
     bb += y * y;
   }
-  if (aa < length || bb < length) return { correlation: 0, gainRatio: 0 };
+  if (aa * step < length || bb * step < length) return { correlation: 0, gainRatio: 0 };
   return { correlation: ab / Math.sqrt(aa * bb), gainRatio: Math.sqrt(bb / aa) };
 }
 
@@ -122,6 +161,7 @@ export class SpeechFinder {
       return {
         source,
         smooth: smoothen(source.pcm),
+        between: new Map(),
         print,
         sounding: soundingBlocks(source.pcm),
       };
@@ -137,9 +177,9 @@ export class SpeechFinder {
     for (const { index, shift } of this.#index.vote(print, maxPlaces)) {
       if (isSeen(seen, index, shift)) continue;
       const prepared = this.#prepared[index]!;
-      const lag = refine(prepared, print, smooth, shift);
-      if (lag === null) continue;
-      found.push(...stretchesAt(index, prepared, smooth, lag));
+      const place = refine(prepared, print, smooth, shift);
+      if (place === null) continue;
+      found.push(...stretchesAt(index, prepared, smooth, place));
     }
     const long = disentangle(found);
     return [...long, ...findIslands(this.#prepared, smooth, long)].sort((a, b) => a.atSample - b.atSample);
@@ -154,12 +194,8 @@ function isSeen(seen: Set<string>, index: number, shift: number): boolean {
 }
 
 /** Where exactly the source begins in the audio, if it is there at all: by its most similar piece. */
-function refine(
-  { print: known, smooth: source, sounding }: Prepared,
-  heard: Fingerprint,
-  audio: Float32Array,
-  shift: number,
-): number | null {
+function refine(prepared: Prepared, heard: Fingerprint, audio: Float32Array, shift: number): Place | null {
+  const { print: known, smooth: source, sounding } = prepared;
   const anchor = findAnchor(known, heard, shift);
   if (anchor === null) return null;
   // Frame n looks at the samples before n x hop, padding included.
@@ -167,14 +203,33 @@ function refine(
   if (sounding[Math.floor(from / blockSamples)] === undefined) return null;
   let best = { correlation: 0, lag: 0 };
   const coarse = shift * hopSamples;
-  const tryAt = (lag: number) => {
-    const { correlation } = correlate(source, from, audio, from + lag, anchorSamples);
+  const tryAt = (lag: number, every?: number) => {
+    const { correlation } = correlate(source, from, audio, from + lag, anchorSamples, every);
     if (correlation > best.correlation) best = { correlation, lag };
   };
-  // Smoothed as they are, signals change little from one sample to the next.
-  for (let step = -searchSamples; step <= searchSamples; step += 2) tryAt(coarse + step);
-  for (const step of [-1, 1]) tryAt(best.lag + step);
-  return best.correlation >= minAnchorCorrelation ? best.lag : null;
+  // Hissing sounds look alike every few samples, and change from each to the next.
+  for (let step = -searchSamples; step <= searchSamples; step += 2) tryAt(coarse + step, 3);
+  const guess = best.lag;
+  best.correlation = 0;
+  for (let step = -nearSamples; step <= nearSamples; step++) tryAt(guess + step);
+  if (best.correlation < minAnchorCorrelation) return null;
+  return between(prepared, from, audio, best.lag, anchorSamples);
+}
+
+/** The place to a third of a sample, by the piece of the source that begins at `from`. */
+export function between(
+  prepared: Prepared,
+  from: number,
+  audio: Float32Array,
+  lag: number,
+  length: number,
+): Place {
+  let best = { correlation: -1, place: { lag, third: 0 as Third } };
+  for (const third of [-1, 0, 1] as const) {
+    const { correlation } = correlate(delayed(prepared, third), from, audio, from + lag, length);
+    if (correlation > best.correlation) best = { correlation, place: { lag, third } };
+  }
+  return best.place;
 }
 
 /** First frame of the source's piece that looks most like the audio; null when nothing sounds in both. */
@@ -196,15 +251,16 @@ function findAnchor(known: Fingerprint, heard: Fingerprint, shift: number): numb
   return best === null || best.ratio > maxAnchorDifference ? null : best.frame;
 }
 
-/** The parts of the source that are in the audio when it begins at `lag`, of so many alike blocks at least. */
+/** The parts of the source that are in the audio when it begins at a place, of so many alike blocks at least. */
 export function stretchesAt(
   index: number,
   prepared: Prepared,
   audio: Float32Array,
-  lag: number,
+  { lag, third }: Place,
   least: number = minSameBlocks,
 ): Stretch[] {
-  const { smooth, sounding } = prepared;
+  const { sounding } = prepared;
+  const smooth = delayed(prepared, third);
   const same = new Uint8Array(sounding.length);
   for (let block = 0; block < sounding.length; block++) {
     if (sounding[block] !== 1) continue;

@@ -1,5 +1,6 @@
 /** Words that stand alone between two silences: too short for a fingerprint, found by their waveform where they may come from. */
 import {
+  between,
   blockSamples,
   correlate,
   type Prepared,
@@ -53,13 +54,10 @@ export function findIslands(
       }
     }
     if (best.source < 0) return [];
-    return stretchesAt(
-      best.source,
-      prepared[best.source]!,
-      audio,
-      island.fromSample - best.at,
-      fewestBlocks - 1,
-    )
+    const found = prepared[best.source]!;
+    const lag = island.fromSample - best.at;
+    const place = between(found, best.at, audio, lag, length);
+    return stretchesAt(best.source, found, audio, place, fewestBlocks - 1)
       .filter(({ atSample, same }) => {
         const middle = atSample + (same.length * blockSamples) / 2;
         return middle > island.fromSample && middle < island.untilSample;

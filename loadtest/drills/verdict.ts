@@ -1,4 +1,5 @@
 /** Whether the hypothesis held: the steady state before and after, the tolerances while the faults were on, the way back. */
+import { callsThroughOpenBreakers } from "./breaker-probe.ts";
 import { type Drill, strict, type Tolerances } from "./drill.ts";
 import {
   type Failover,
@@ -25,6 +26,9 @@ export interface Verdict {
 /** Lateness of the callers' own frames beyond which a deviation tells nothing of the gateway. */
 const maxLatenessP99Ms = 100;
 
+/** A key or a model that is not taken won't be taken a moment later: such a vendor is left alone for longer than a drill lasts. */
+const barring: ReadonlySet<string> = new Set(["unauthorized", "forbidden", "unknown_model"]);
+
 /** Replies of vendors that are well have no gaps to speak of, at any latency that stand-ins draw. */
 const steady: Tolerances = { ...strict };
 
@@ -43,6 +47,7 @@ export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): V
     ...probeFailovers(failovers),
     probe("errors told to callers", run.errors.length, "", null),
     probe("calls closed by the gateway", run.closedEarly, "", 0),
+    probe("calls through an open breaker", callsThroughOpenBreakers(run.log, run.calls), "", 0),
   ];
   const after = [
     ...probeTurns(inPhase("after"), timed(steady)),
@@ -71,7 +76,10 @@ function probeFirst(drill: Drill, turns: readonly JudgedTurn[], which: "first" |
   for (const turn of turns) {
     if (which === "last" || !byCaller.has(turn.caller)) byCaller.set(turn.caller, turn);
   }
-  return firstVendors(drill).map(({ stage, link }) => {
+  const barred = new Set(
+    drill.steps.filter(({ fault }) => barring.has(fault?.kind ?? "")).flatMap(({ standins }) => standins),
+  );
+  return firstVendors(drill).map(({ stage, link, standin }) => {
     const stays = which === "last" && stage === "tts";
     const others = [...byCaller.values()].filter(
       (turn) =>
@@ -80,7 +88,8 @@ function probeFirst(drill: Drill, turns: readonly JudgedTurn[], which: "first" |
           (one) => one.stage === stage && one.provider === link && one.outcome === "completed",
         ),
     );
-    return probe(`callers not served by ${stage}/${link}`, others.length, "", 0);
+    const isBarred = which === "last" && barred.has(standin as never);
+    return probe(`callers not served by ${stage}/${link}`, others.length, "", isBarred ? null : 0);
   });
 }
 

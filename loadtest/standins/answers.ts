@@ -73,6 +73,7 @@ const templates: readonly Template[] = [
 
 /** Sentences of a long answer and of a usual one. */
 const longSentences: readonly [number, number] = [5, 12];
+const fairlyLongSentences: readonly [number, number] = [4, 6];
 const usualSentences: readonly [number, number] = [1, 3];
 
 function createWords(random: () => number): Words {
@@ -99,16 +100,21 @@ function plain(question: string): string {
     .trim();
 }
 
+function lengthOf(asked: string): readonly [number, number] {
+  if (/\bfairly long\b/.test(asked)) return fairlyLongSentences;
+  return /\blong\b/.test(asked) ? longSentences : usualSentences;
+}
+
 /**
  * The answer to one question.
  *
  * @param seed - of the world
- * @param question - "long" in it asks for 5 to 12 sentences, else 1 to 3 come
+ * @param question - "long" in it asks for 5 to 12 sentences, "fairly long" for 4 to 6, else 1 to 3 come
  */
 export function composeAnswer(seed: number, question: string): string {
   const asked = plain(question);
   const random = createChance(seed, "answer", asked);
-  const [least, most] = /\blong\b/.test(asked) ? longSentences : usualSentences;
+  const [least, most] = lengthOf(asked);
   const count = least + Math.floor(random() * (most - least + 1));
   const words = createWords(random);
   // Each template once at most: its small words keep their own neighbours.

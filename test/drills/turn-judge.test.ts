@@ -117,6 +117,15 @@ describe("judgeTurn", () => {
     });
   });
 
+  it.each([0, 1, 2])("finds hissing sounds whole, also %i samples beside its own rate's", async (samples) => {
+    const text = "Six needles cross the surface softly.";
+    const call = await callOf(text, "google-tts");
+    const pieces = [new Int16Array(rateHz + samples), call.detail.pcm!];
+    const verdict = await judge(pieces, [call], { turn: turnOf(pieces, text), answer: text, history: text });
+    expect(verdict).toMatchObject({ missing: [], fragments: [] });
+    expect(verdict.parts).toHaveLength(1);
+  });
+
   it("measures a gap, but not the pauses of speech", async () => {
     const silence = new Int16Array(rateHz * 0.8);
     const inside = await judge([a, b.subarray(0, startOf(3)), silence, b.subarray(startOf(3))], google);

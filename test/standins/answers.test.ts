@@ -16,11 +16,14 @@ describe("composeAnswer", () => {
     expect(composeAnswer(1, "What is new?")).not.toBe(composeAnswer(1, "What is old?"));
   });
 
-  it("gives 5 to 12 sentences to who asks for long ones, else 1 to 3", () => {
+  it("gives 5 to 12 sentences to who asks for long ones, 4 to 6 for fairly long ones, else 1 to 3", () => {
     const lengths = (list: string[]) => list.map((one) => sentencesOf(composeAnswer(4, one)).length);
     const long = lengths(questions);
     expect(Math.min(...long)).toBe(5);
     expect(Math.max(...long)).toBe(12);
+    const fairly = lengths(questions.map((one) => one.replace("long", "fairly long")));
+    expect(Math.min(...fairly)).toBe(4);
+    expect(Math.max(...fairly)).toBe(6);
     const usual = lengths(questions.map((one) => one.replace("long", "short")));
     expect(Math.min(...usual)).toBe(1);
     expect(Math.max(...usual)).toBe(3);

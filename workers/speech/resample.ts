@@ -72,19 +72,25 @@ export function createResampler(fromRateHz: number, toRateHz: number): Resampler
   if (up === down) return { push: (pcm) => pcm.slice(), flush: () => new Int16Array(0) };
   const { taps, reach } = bankOf(up, down);
 
-  let kept = new Int16Array(reach - 1); // input from `keptFrom` on; begins with silence
+  // Input from `keptFrom` on; begins with silence.
+  let kept = new Float32Array(reach - 1);
   let keptFrom = -(reach - 1);
   let taken = 0;
   let made = 0;
+
+  const take = (pcm: Int16Array): void => {
+    const joined = new Float32Array(kept.length + pcm.length);
+    joined.set(kept);
+    joined.set(pcm, kept.length);
+    kept = joined;
+  };
 
   const make = (until: number): Int16Array => {
     const output = new Int16Array(Math.max(0, until - made));
     for (let n = 0; n < output.length; n++, made++) {
       const position = made * down;
-      const filter = taps[position % up]!;
-      const first = Math.floor(position / up) - reach + 1 - keptFrom;
-      let sum = 0;
-      for (let tap = 0; tap < filter.length; tap++) sum += filter[tap]! * (kept[first + tap] ?? 0);
+      const at = Math.floor(position / up);
+      const sum = weighed(taps[position - at * up]!, kept, at - reach + 1 - keptFrom);
       output[n] = Math.max(-32768, Math.min(32767, Math.round(sum)));
     }
     const needed = Math.floor((made * down) / up) - reach + 1;
@@ -97,22 +103,30 @@ export function createResampler(fromRateHz: number, toRateHz: number): Resampler
 
   return {
     push(pcm) {
-      const joined = new Int16Array(kept.length + pcm.length);
-      joined.set(kept);
-      joined.set(pcm, kept.length);
-      kept = joined;
+      take(pcm);
       taken += pcm.length;
       return make(Math.max(made, Math.ceil(((taken - reach) * up) / down)));
     },
     flush() {
+      take(new Int16Array(reach));
       const rest = make(Math.round((taken * up) / down));
-      kept = new Int16Array(reach - 1);
+      kept = new Float32Array(reach - 1);
       keptFrom = -(reach - 1);
       taken = 0;
       made = 0;
       return rest;
     },
   };
+}
+
+/** The filter's sum over the input from `first` on; an even number of taps. */
+function weighed(filter: Float32Array, input: Float32Array, first: number): number {
+  let [even, odd] = [0, 0];
+  for (let tap = 0; tap < filter.length; tap += 2) {
+    even += filter[tap]! * input[first + tap]!;
+    odd += filter[tap + 1]! * input[first + tap + 1]!;
+  }
+  return even + odd;
 }
 
 /** Changes the rate of a whole recording; the same rate gives the same samples. */
