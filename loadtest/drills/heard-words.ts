@@ -1,5 +1,5 @@
 /** Which words were heard: of every source that was found in the audio, those of whose sound enough is there. */
-import { blockSamples, type Source, type Stretch, soundingBlocks } from "./speech-finder.ts";
+import { blockSamples, type Source, type Stretch, soundingBlocks } from "./speech-waveform.ts";
 
 /** A word in what the caller received. Samples at 16 kHz. */
 export interface HeardWord {

@@ -2,7 +2,7 @@
 import type { DrillCaller } from "./drill-caller.ts";
 import { drillRateHz } from "./drill-caller.ts";
 import { playReply } from "./reply-audio.ts";
-import { finderRateHz } from "./speech-finder.ts";
+import { finderRateHz } from "./speech-waveform.ts";
 
 const channels = 2;
 const headerBytes = 44;

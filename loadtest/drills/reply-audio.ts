@@ -1,7 +1,7 @@
 /** A reply as it sounded at the caller's: what came, when it came, with silence where nothing was there to be played. */
 import { resampleWhole } from "../../workers/speech/resample.ts";
 import type { TurnRecord } from "../callers/turn-record.ts";
-import { finderRateHz } from "./speech-finder.ts";
+import { finderRateHz } from "./speech-waveform.ts";
 
 export interface ReplyAudio {
   /** Mono int16 at 16 kHz, from the first piece that came. */

@@ -1,7 +1,7 @@
 /** What the gateway's own voice may have said: its words are not on record anywhere, but the same engine says them the same way. */
 import { type Flite, loadFlite } from "../../workers/speech/flite.ts";
 import { createUtterance } from "../../workers/speech/utterance.ts";
-import { finderRateHz, type Source } from "./speech-finder.ts";
+import { finderRateHz, type Source } from "./speech-waveform.ts";
 import { wordsOf } from "./word-comparison.ts";
 
 /** The voice that drills set (PARLEY_VOICE). */

@@ -7,7 +7,7 @@ import {
   type Stretch,
   soundingBlocks,
   stretchesAt,
-} from "./speech-finder.ts";
+} from "./speech-waveform.ts";
 
 /** Blocks of 10 ms: what is shorter is a click, what is longer has a fingerprint. */
 const fewestBlocks = 4;

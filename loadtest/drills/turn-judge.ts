@@ -5,14 +5,8 @@ import type { CallRecord } from "../standins/call-record.ts";
 import { type HeardWord, wordsHeard } from "./heard-words.ts";
 import { playReply } from "./reply-audio.ts";
 import { renderSpare } from "./spare-voice.ts";
-import {
-  blockSamples,
-  finderRateHz,
-  type Source,
-  SpeechFinder,
-  type Stretch,
-  soundingBlocks,
-} from "./speech-finder.ts";
+import { SpeechFinder } from "./speech-finder.ts";
+import { blockSamples, finderRateHz, type Source, type Stretch, soundingBlocks } from "./speech-waveform.ts";
 import { compareWords, wordsOf } from "./word-comparison.ts";
 
 export interface TurnEvidence {
