@@ -24,7 +24,7 @@ const usage = `npm run drill -- NAME... | all [options]
   --quick        fewer turns
   --jobs N       so many drills at once, each in a process of its own (1); crowds come last, alone
   --no-times     gaps and waits are shown and not judged, for machines that have other things to do
-  --out FOLDER   where journals, pages and recordings go (drill-reports)
+  --out FOLDER   where journals, pages, recordings and the stand-ins' speech go (drill-reports)
   --list         names the drills
 `;
 
@@ -125,7 +125,8 @@ async function runOne(drill: Drill, seed: number, options: Options): Promise<boo
   process.stdout.write(`${drill.name} (seed ${seed}): ${drill.title}\n`);
   const onStep = (text: string) => process.stdout.write(`  … ${text}\n`);
   const { sessions, quick } = options;
-  const run = await runDrill(drill, { seed, sessions, quick, onStep });
+  const voiceFolder = join(options.out, "voices");
+  const run = await runDrill(drill, { seed, sessions, quick, voiceFolder, onStep });
   const verdict = judgeRun(run, options.times);
   const folder = join(options.out, `${drill.name}-${seed}`);
   await writeReport(folder, run, verdict);

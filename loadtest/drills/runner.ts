@@ -18,6 +18,8 @@ export interface RunOptions {
   sessions: number;
   /** Fewer turns in each phase. */
   quick: boolean;
+  /** Where stand-ins keep their speech for other drills; nowhere by default. */
+  voiceFolder?: string;
   /** Told what is going on. */
   onStep?(text: string): void;
 }
@@ -88,7 +90,9 @@ export async function runDrill(drill: Drill, options: RunOptions): Promise<Drill
   const names = standinsOf(drill);
   const preparedVoices =
     sessions > preparedSessions ? [] : names.filter((name) => registry[name].capability === "tts");
-  const standins = await startStandins({ seed: options.seed, names, preparedVoices });
+  const { seed, voiceFolder } = options;
+  const kept = voiceFolder === undefined ? {} : { voiceFolder };
+  const standins = await startStandins({ seed, names, preparedVoices, ...kept });
   let gateway: GatewayProcess | null = null;
   const pacer = new Pacer();
   const callers: DrillCaller[] = [];

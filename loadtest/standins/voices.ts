@@ -1,10 +1,13 @@
 /** Speech for hundreds of calls at once: spoken once on a thread of its own, then kept by text, voice, rate and speed. */
 import { Worker } from "node:worker_threads";
+import { SpeechFolder } from "./speech-folder.ts";
 import { isSpeakableRate, type Speech, type SpeechRequest, voiceKey } from "./voice-speech.ts";
 
 export interface VoicesOptions {
   /** Kept speech. Default 64 MiB. */
   maxCacheBytes?: number;
+  /** Where speech is kept for other runs; none by default. */
+  folder?: string;
 }
 
 const defaultCacheBytes = 64 * 1024 * 1024;
@@ -32,12 +35,14 @@ export class Voices {
   /** At the thread. */
   #speaking: Waiting | null = null;
   readonly #maxCacheBytes: number;
+  readonly #folder: SpeechFolder | null;
   #cacheBytes = 0;
   #thread: Worker | null = null;
   #closed = false;
 
-  constructor({ maxCacheBytes = defaultCacheBytes }: VoicesOptions = {}) {
+  constructor({ maxCacheBytes = defaultCacheBytes, folder }: VoicesOptions = {}) {
     this.#maxCacheBytes = maxCacheBytes;
+    this.#folder = folder === undefined ? null : new SpeechFolder(folder);
   }
 
   /** Bytes of kept speech. */
@@ -89,13 +94,23 @@ export class Voices {
   #render(key: string, request: SpeechRequest, queue: Waiting[], most: number): Promise<Speech> {
     if (this.#closed) return Promise.reject(new Error("the voices were closed"));
     if (queue.length >= most) return Promise.reject(new Error("too many texts wait for a voice"));
-    const spoken = new Promise<Speech>((resolve, reject) => {
+    const running = this.#obtain(key, request, queue)
+      .then((speech) => this.#keep(key, speech))
+      .finally(() => this.#running.delete(key));
+    this.#running.set(key, running);
+    return running;
+  }
+
+  async #obtain(key: string, request: SpeechRequest, queue: Waiting[]): Promise<Speech> {
+    const known = (await this.#folder?.read(key)) ?? null;
+    if (known !== null) return known;
+    if (this.#closed) throw new Error("the voices were closed");
+    const speech = await new Promise<Speech>((resolve, reject) => {
       queue.push({ key, request, resolve, reject });
       this.#speakNext();
     });
-    const running = spoken.then((speech) => this.#keep(key, speech)).finally(() => this.#running.delete(key));
-    this.#running.set(key, running);
-    return running;
+    void this.#folder?.write(key, speech);
+    return speech;
   }
 
   #speakNext(): void {

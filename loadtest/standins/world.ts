@@ -20,6 +20,8 @@ export interface WorldOptions {
   latencies?: Latencies;
   /** Kept speech. Default 64 MiB. */
   maxVoiceCacheBytes?: number;
+  /** Where speech is kept for other runs; none by default. */
+  voiceFolder?: string;
   /** Voices that speak each answer's sentences ahead, as vendors do who are fast however many ask them; none by default. */
   preparedVoices?: readonly string[];
 }
@@ -54,9 +56,11 @@ export function createWorld(options: WorldOptions): DrillWorld {
   const faults = new FaultBoard(() => performance.now());
   const book = new CallBook();
   const ears = new Ears();
-  const voices = new Voices(
-    options.maxVoiceCacheBytes === undefined ? {} : { maxCacheBytes: options.maxVoiceCacheBytes },
-  );
+  const { maxVoiceCacheBytes, voiceFolder } = options;
+  const voices = new Voices({
+    ...(maxVoiceCacheBytes === undefined ? {} : { maxCacheBytes: maxVoiceCacheBytes }),
+    ...(voiceFolder === undefined ? {} : { folder: voiceFolder }),
+  });
   const counts = new Map<StandinName, number>();
   const open = new Set<OpenCall>();
   let nextId = 1;

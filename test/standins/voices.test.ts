@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { Voices } from "../../loadtest/standins/voices.ts";
 import { resampleWhole } from "../../workers/speech/resample.ts";
@@ -85,5 +88,39 @@ describe("Voices", () => {
     const closed = new Voices();
     await closed.close();
     await expect(closed.speak(ask())).rejects.toThrow("closed");
+  });
+
+  it("says first what is asked for, whatever is being prepared", async () => {
+    const own = new Voices();
+    const ended: string[] = [];
+    for (const name of ["one", "two", "three"]) own.prepare(ask({ text: `Prepared ${name}.` }));
+    await own.speak(ask({ text: "Asked for." })).then(() => ended.push("asked"));
+    await own.speak(ask({ text: "Prepared three." })).then(() => ended.push("three"));
+    expect(ended).toEqual(["asked", "three"]);
+    await own.close();
+  });
+
+  it("takes from the folder what another run kept there, and speaks anew what is broken in it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "parley-voices-"));
+    const first = new Voices({ folder });
+    const spoken = await first.speak(ask());
+    await expect
+      .poll(async () => (await readdir(folder)).filter((name) => !name.includes(".")).length)
+      .toBe(1);
+    await first.close();
+    const [file] = await readdir(folder);
+    const marked = await readFile(join(folder, file!));
+    marked.writeInt16LE(4242, marked.length - 2);
+    await writeFile(join(folder, file!), marked);
+    const second = new Voices({ folder });
+    const again = await second.speak(ask());
+    expect(again.words).toEqual(spoken.words);
+    expect(again.pcm.at(-1)).toBe(4242);
+    await second.close();
+    await writeFile(join(folder, file!), "rubbish");
+    const third = new Voices({ folder });
+    expect((await third.speak(ask())).pcm).toEqual(spoken.pcm);
+    await third.close();
+    await rm(folder, { recursive: true });
   });
 });
