@@ -22,7 +22,8 @@ const usage = `npm run drill -- NAME... | all [options]
   --sessions N   callers at once (${defaultSessions}; a drill about a crowd has its own number)
   --seeds A,B    one run for each (1)
   --quick        fewer turns
-  --jobs N       so many drills at once, each in a process of its own (1); crowds come last, alone
+  --jobs N       so many drills at once, each in a process of its own (1); crowds come last, alone, and so does
+                 again what deviated beside others
   --no-times     gaps and waits are shown and not judged, for machines that have other things to do
   --out FOLDER   where journals, pages, recordings and the stand-ins' speech go (drill-reports)
   --list         names the drills
@@ -187,7 +188,7 @@ async function runInTurn(runs: readonly Run[], options: Options): Promise<Outcom
   return outcomes;
 }
 
-/** Each drill in a process of its own; what the machine was too busy for, and crowds, come after the others, one by one. */
+/** Each drill in a process of its own. Crowds come after the others, one by one, and so does what deviated in company: alone it decides. */
 async function runSideBySide(
   runs: readonly Run[],
   options: Options,
@@ -200,8 +201,8 @@ async function runSideBySide(
   const work = async () => {
     for (let run = now.shift(); run !== undefined; run = now.shift()) {
       const asItShould = await runApart(run, settings);
-      if (asItShould === null) later.push(run);
-      else outcomes.push({ name: nameOf(run), asItShould });
+      if (asItShould) outcomes.push({ name: nameOf(run), asItShould });
+      else later.push(run);
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, work));
