@@ -23,6 +23,7 @@ import {
   type Source,
   type Stretch,
   smoothen,
+  soundingBlocks,
   stretchesAt,
 } from "./speech-waveform.ts";
 
@@ -37,6 +38,8 @@ const maxAnchorDifference = 0.3;
 const searchSamples = 200;
 /** How far the first guess may be off. */
 const nearSamples = 8;
+/** Blocks of 10 ms in a row that sound and are not explained yet, for which it is worth looking on. */
+const leastOpenBlocks = 5;
 const minAnchorCorrelation = 0.6;
 
 interface Known extends Prepared {
@@ -61,16 +64,33 @@ export class SpeechFinder {
     const smooth = smoothen(audio);
     const seen = new Set<string>();
     const found: Stretch[] = [];
+    const open = soundingBlocks(audio);
     for (const { index, shift } of this.#index.vote(print, maxPlaces)) {
+      // The best places come first: once they explain all that sounds, the others are chance.
+      if (longestRun(open) < leastOpenBlocks) break;
       if (isSeen(seen, index, shift)) continue;
       const prepared = this.#prepared[index]!;
       const place = refine(prepared, print, smooth, shift);
       if (place === null) continue;
-      found.push(...stretchesAt(index, prepared, smooth, place));
+      const stretches = stretchesAt(index, prepared, smooth, place);
+      for (const { atSample, same } of stretches) {
+        const from = Math.max(0, Math.floor(atSample / blockSamples));
+        open.fill(0, from, Math.max(from, from + same.length + 1));
+      }
+      found.push(...stretches);
     }
     const long = disentangle(found);
     return [...long, ...findIslands(this.#prepared, smooth, long)].sort((a, b) => a.atSample - b.atSample);
   }
+}
+
+function longestRun(blocks: Uint8Array): number {
+  let [longest, run] = [0, 0];
+  for (const block of blocks) {
+    run = block === 1 ? run + 1 : 0;
+    if (run > longest) longest = run;
+  }
+  return longest;
 }
 
 /** Neighbouring shifts lead to the same place. */
