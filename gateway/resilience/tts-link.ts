@@ -176,7 +176,6 @@ export class TtsLink {
   /** Leaves samples out at the beginning. */
   #skip(samples: number): void {
     this.withdraw(samples);
-    this.handed -= samples;
     this.received -= samples;
     this.soundUntil -= samples;
     this.soundFrom -= samples;

@@ -12,6 +12,7 @@ const sessions = 100;
 const speechMs = 3000;
 const quietMs = 4000;
 const turnsPerSession = 8;
+const warmUpTurns = 2;
 const sayings = [
   "I would like to know when the next train leaves for the city, and from where.",
   "Please tell me what the weather will be like at the weekend by the sea.",
@@ -42,22 +43,29 @@ async function measure(
 ): Promise<CpuOutcome> {
   const gateway = await startGateway({ env: { ...scriptedEngines } });
   try {
-    const plans = Array.from({ length: sessions }, (_, session) => {
-      const lines = Array.from(
-        { length: turnsPerSession },
-        (_, turn) => utterances[(session + turn) % utterances.length]!,
-      );
-      const plan: CallPlan = { audio: "binary-pcm16k", script: metronomeScript(lines, quietMs) };
-      return room === undefined ? plan : { ...plan, room };
-    });
-    let cpuBeforeMs = 0;
-    const outcome = await runCalls(gateway.wsUrl, plans, {
-      onSpeaking: () => {
-        cpuBeforeMs = treeCpuMs(gateway.process.pid!);
-      },
-    });
-    const cpuMs = treeCpuMs(gateway.process.pid!) - cpuBeforeMs;
-    const sessionSeconds = outcome.calls.reduce((sum, call) => sum + call.durationSeconds, 0);
+    const plansOf = (turns: number) =>
+      Array.from({ length: sessions }, (_, session) => {
+        const lines = Array.from(
+          { length: turns },
+          (_, turn) => utterances[(session + turn) % utterances.length]!,
+        );
+        const plan: CallPlan = { audio: "binary-pcm16k", script: metronomeScript(lines, quietMs) };
+        return room === undefined ? plan : { ...plan, room };
+      });
+    const costOf = async (turns: number) => {
+      let beforeMs = 0;
+      const outcome = await runCalls(gateway.wsUrl, plansOf(turns), {
+        onSpeaking: () => {
+          beforeMs = treeCpuMs(gateway.process.pid!);
+        },
+      });
+      const cpuMs = treeCpuMs(gateway.process.pid!) - beforeMs;
+      const sessionSeconds = outcome.calls.reduce((sum, call) => sum + call.durationSeconds, 0);
+      return { outcome, cpuMs, sessionSeconds };
+    };
+    // Compiling is done once in a process' life.
+    const young = await costOf(warmUpTurns);
+    const { outcome, cpuMs, sessionSeconds } = await costOf(turnsPerSession);
     const outsideMs = outcome.turns.flatMap((turn) => turnLatencyMs(turn) ?? []);
     const complaint = complaintsOf(outcome);
     return {
@@ -67,6 +75,11 @@ async function measure(
           measured: cpuMs / sessionSeconds,
           unit: "ms",
           atMost: cpuAtMostMs,
+        },
+        {
+          name: `the same in the process' first seconds, ${name}`,
+          measured: young.cpuMs / young.sessionSeconds,
+          unit: "ms",
         },
         { name: `CPU in all, ${name}`, measured: cpuMs / 1000, unit: "s" },
         ...percentileRows(`end of speech to first sound, ${name}`, outsideMs),

@@ -162,6 +162,42 @@ describe("a voice that dies", () => {
     expect(Math.abs(samples[joint - 1]!)).toBeLessThan(200);
   });
 
+  it.each([true, false])(
+    "is followed by the next one as it is from its first sound on (marks: %s)",
+    async (marks) => {
+      const soft = (voice: FliteVoice, untilSample?: number) =>
+        createFakeProvider<TtsRequest, TtsEvent>(voice, ({ text }) => {
+          const { pcm, words } = flite.speak(text, voice);
+          const steps: Step<TtsEvent>[] = [];
+          for (let at = 0; at < (untilSample ?? pcm.length); at += rate / 10) {
+            for (const { text: said, fromSample } of words)
+              if (marks && fromSample >= at && fromSample < at + rate / 10)
+                steps.push(word(said, fromSample));
+            steps.push({ give: { type: "audio", pcm: pcm.slice(at, at + rate / 10).map((x) => x / 4) } });
+          }
+          return untilSample === undefined ? steps : [...steps, dies];
+        });
+      const next = soft("rms");
+      const { samples, joint } = await run([soft("slt", 40_000), next], {}, { reference: reader });
+      const own = flite.speak(next.calls[0]!.request.text, "rms").pcm.map((x) => x / 4);
+      const heard = samples.subarray(joint);
+      // Its silence at the beginning is left out; from there on it is the same, but for its loudness.
+      const skipped = own.length - heard.length;
+      expect(skipped).toBeGreaterThan(0);
+      const fadeSamples = rate / 50;
+      const [ab, aa, bb] = [...heard.subarray(fadeSamples)].reduce(
+        ([ab, aa, bb], a, index) => {
+          const b = own[index + fadeSamples + skipped]!;
+          return [ab + a * b, aa + a * a, bb + b * b];
+        },
+        [0, 0, 0] as [number, number, number],
+      );
+      expect(ab / Math.sqrt(aa * bb)).toBeGreaterThan(0.999);
+      const peak = (pcm: Int16Array) => pcm.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      expect(peak(heard)).toBeLessThanOrEqual(2 * peak(own) + 1);
+    },
+  );
+
   it("is estimated by its pace when nobody reads along in time", async () => {
     const hanging = createFakeProvider<TtsRequest, TtsEvent>("reader", [{ hang: true }]);
     const next = createFakeProvider<TtsRequest, TtsEvent>("next", [sound(1600)]);
