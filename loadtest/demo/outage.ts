@@ -71,11 +71,12 @@ async function main(): Promise<number> {
     console.log(`  voices: ${verdict.voices.join(", ")}`);
   }
   const broken = turns.filter(
-    ({ verdict }) =>
-      verdict.isSilent || verdict.isLost || verdict.missing.length + verdict.repeated.length > 0,
+    ({ verdict }) => verdict.isSilent || verdict.isLost || verdict.missing.length > 0,
   );
+  const twice = turns.flatMap(({ verdict }) => verdict.repeated);
   console.log(
-    `\n${turns.length - broken.length} of ${turns.length} answers were heard whole, no word missing, none twice. ` +
+    `\n${turns.length - broken.length} of ${turns.length} answers were heard whole, no word missing; ` +
+      `said twice at a change of voice: ${twice.length === 0 ? "none" : twice.join(", ")}. ` +
       `Listen: ${join(values.out, "outage.wav")}; look: ${join(values.out, "outage.svg")}; ` +
       `read: ${join(values.out, "outage.md")}`,
   );
@@ -83,7 +84,8 @@ async function main(): Promise<number> {
 }
 
 async function play(seed: number, folder: string): Promise<OutageTurn[]> {
-  const standins = await startStandins({ seed, names });
+  const preparedVoices = ["google-tts", "elevenlabs"];
+  const standins = await startStandins({ seed, names, preparedVoices });
   const pacer = new Pacer();
   let gateway: Awaited<ReturnType<typeof startGatewayProcess>> | null = null;
   let caller: DrillCaller | null = null;
