@@ -23,21 +23,12 @@ const promptLeastMs = 800;
 /** A turn whose vendor hung has waited enough: from then on the spare is started beside a vendor that says nothing. */
 const waitedForMs = 8000;
 
-const emptyChain: ProviderFault = {
-  code: "provider_unavailable",
-  message: "The chain has no provider.",
-  retryable: false,
-};
-const noneWell: ProviderFault = {
-  code: "provider_unavailable",
-  message: "No vendor is well enough to be asked.",
-  retryable: true,
-};
-const allFull: ProviderFault = {
-  code: "provider_overloaded",
-  message: "Every vendor has as many calls as it may.",
-  retryable: true,
-};
+const fault = (code: ProviderFault["code"], message: string, retryable: boolean): ProviderFault => ({
+  ...{ code, message, retryable },
+});
+const emptyChain = fault("provider_unavailable", "The chain has no provider.", false);
+const noneWell = fault("provider_unavailable", "No vendor is well enough to be asked.", true);
+const allFull = fault("provider_overloaded", "Every vendor has as many calls as it may.", true);
 
 interface Picked<Request, Event> {
   link: Link<Request, Event>;
@@ -125,6 +116,11 @@ export class ChainCall<Request, Event extends { type: string }> {
       for (const event of rest) if (!signal.aborted) yield event;
       if (left === "done") return yield { type: "end", outcome: "completed", usage, provider };
       this.#considerRetry(run, fault);
+    }
+    const rest: Event[] = [];
+    if (call.exhausted?.(rest) === true) {
+      yield* rest;
+      return yield { type: "end", outcome: "completed", usage, provider };
     }
     if (fault === emptyChain && this.#passedOver !== null)
       fault = this.#passedOver === "full" ? allFull : noneWell;

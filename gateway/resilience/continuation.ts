@@ -25,6 +25,8 @@ export interface Continuation<Request, Event> {
    * it (the end of a sound). It may take a moment to find out where the link was.
    */
   fail(out: Event[]): "next" | "done" | Promise<"next" | "done">;
+  /** No link is left. True: the call completed all the same, with what is appended; absent: it failed. */
+  exhausted?(out: Event[]): boolean;
   /** The moment at which the link is given up, if nothing comes before it. */
   dueAtMs(startedAtMs: number, waitingSinceMs: number, deadlines: ChainDeadlines): number;
   /** True from the first useful output of the link that is at work. */

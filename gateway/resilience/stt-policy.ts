@@ -17,7 +17,17 @@ const noTranscript: ProviderFault = {
   retryable: true,
 };
 
-/** The STT stage's policy. While the speaker speaks on there is no deadline: the link waits for audio, not we for it. */
+/** Speech may lie in it, so nobody is blamed. */
+const nothingUnderstood: ProviderFault = {
+  code: "provider_unavailable",
+  message: "Nothing was understood.",
+  retryable: true,
+  blame: "request",
+};
+/** An utterance with its padding that is no longer holds a cough rather than words: who understands nothing of it is believed. */
+const doubtedFromMs = 1200;
+
+/** The STT stage's policy. Who understands nothing of a longer utterance is not believed until a second one agrees. While the speaker speaks on there is no deadline: the link waits for audio, not we for it. */
 export const sttPolicy: ChainPolicy<SttRequest, SttEvent> = {
   stage: "stt",
   deadlines: sttDeadlines,
@@ -37,6 +47,9 @@ function createSttContinuation(
 ): Continuation<SttRequest, SttEvent> {
   let reading: Reading = { state: "unread", sinceMs: 0 };
   let hasFinal = false;
+  /** The transcript of a link that understood nothing, until another one was asked. */
+  let empty: SttEvent | null = null;
+  let doubted = false;
   /** What was said last of when the link is due, and by which deadlines. */
   let told: { dueAtMs: number; startedAtMs: number; deadlines: ChainDeadlines } | null = null;
 
@@ -57,11 +70,26 @@ function createSttContinuation(
       return { ...request, audio: watchReading(request.audio, reading, clock, moved) };
     },
     take(event, out) {
-      if (event.type === "final") hasFinal = true;
+      if (event.type === "final") {
+        empty = event.text.trim() === "" ? event : null;
+        const heardMs = (event.untilSample - request.audio.fromSample) / (request.audio.sampleRateHz / 1_000);
+        if (empty !== null && !doubted && heardMs >= doubtedFromMs) return null;
+        hasFinal = true;
+      }
       out.push(event);
       return null;
     },
-    complete: () => (hasFinal ? null : noTranscript),
+    complete() {
+      if (hasFinal) return null;
+      if (empty === null) return noTranscript;
+      doubted = true;
+      return nothingUnderstood;
+    },
+    exhausted(out) {
+      if (empty === null) return false;
+      out.push(empty);
+      return true;
+    },
     // A link that delivered the transcript of the whole has done its work, however it ends.
     fail: () => (hasFinal && reading.state === "ended" ? "done" : "next"),
     dueAtMs(startedAtMs, _waitingSinceMs, deadlines) {

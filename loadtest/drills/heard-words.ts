@@ -38,10 +38,12 @@ export function wordsHeard(sources: readonly Source[], stretches: readonly Stret
       const from = Math.floor(word.fromSample / blockSamples);
       const until = Math.ceil((source.words[index + 1]?.fromSample ?? source.pcm.length) / blockSamples);
       const share = shareOf(sounding, stretch, from, until);
-      if (share < fragmentRatio) continue;
       const key = `${stretch.source} ${index}`;
+      const before = begun.get(key) ?? 0;
       const cut = last === undefined ? 0 : cutShareOf(sounding, last, stretch, from, until);
-      const together = share + (begun.get(key) ?? 0) + cut;
+      // Also of a word that ends in the break.
+      if (share < fragmentRatio && (cut === 0 || before === 0)) continue;
+      const together = share + before + cut;
       const heard = together >= heardRatio;
       begun.set(key, heard ? 0 : together);
       const offset = stretch.atSample - stretch.fromSample;
@@ -49,7 +51,8 @@ export function wordsHeard(sources: readonly Source[], stretches: readonly Stret
         text: word.text,
         voice: source.voice,
         atSample: Math.max(word.fromSample, stretch.fromSample) + offset,
-        untilSample: Math.min(until * blockSamples, stretch.untilSample) + offset,
+        untilSample:
+          Math.max(stretch.fromSample, Math.min(until * blockSamples, stretch.untilSample)) + offset,
       });
       // Its beginning is no fragment of its own any more.
       if (heard && share < heardRatio) dropLast(fragments, word.text);
@@ -78,10 +81,11 @@ const cutBlocks = 6;
 function cutShareOf(sounding: Uint8Array, last: Stretch, next: Stretch, from: number, until: number): number {
   const begin = last.untilSample / blockSamples;
   const end = next.fromSample / blockSamples;
-  if (end < begin || end - begin > cutBlocks || begin < from || end > until) return 0;
+  const waited = next.atSample - next.fromSample >= last.atSample - last.fromSample;
+  if (!waited || end < begin || end - begin > cutBlocks) return 0;
   const sounds = (first: number, past: number) =>
-    sounding.slice(first, past).filter((one) => one === 1).length;
-  return sounds(begin, end) / Math.max(1, sounds(from, until));
+    sounding.slice(first, Math.max(first, past)).filter((one) => one === 1).length;
+  return sounds(Math.max(begin, from), Math.min(end, until)) / Math.max(1, sounds(from, until));
 }
 
 function dropLast(fragments: HeardWord[], text: string): void {

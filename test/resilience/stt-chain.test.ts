@@ -125,6 +125,58 @@ describe("a chain of recognisers", () => {
       expect(events.at(-1)).toMatchObject({ outcome: "completed", provider: "b" });
   });
 
+  describe("when one understands nothing", () => {
+    const nothing = (untilSample: number) => ({ give: { type: "final", text: " ", untilSample } }) as const;
+    const long = 80;
+    const longSamples = long * 320;
+    const words = { give: { type: "final", text: "hello", untilSample: longSamples } } as const;
+
+    it("asks the next one, and nobody is blamed", async () => {
+      const { events, attempts } = await run(
+        () => [listener("deaf", [nothing(longSamples)]), listener("good", [words])],
+        long,
+      );
+      expect(events.map((event) => ("text" in event ? event.text : event.type))).toEqual(["hello", "end"]);
+      expect(attempts.map(({ provider, outcome }) => `${provider} ${outcome}`)).toEqual([
+        "deaf failed",
+        "good completed",
+      ]);
+    });
+
+    it("believes two of them, and the only one that can be asked", async () => {
+      const never = listener("never", [words]);
+      const heard = await run(
+        () => [listener("a", [nothing(longSamples)]), listener("b", [nothing(longSamples)]), never],
+        long,
+      );
+      expect(heard.events).toMatchObject([
+        { type: "final", text: " " },
+        { type: "end", outcome: "completed" },
+      ]);
+      expect(never.calls).toHaveLength(0);
+      const alone = await run(() => [listener("a", [nothing(longSamples)])], long);
+      expect(alone.events).toMatchObject([
+        { type: "final", text: " " },
+        { type: "end", outcome: "completed" },
+      ]);
+      const down = await run(
+        () => [listener("a", [nothing(longSamples)]), listener("b", [{ fail: "provider_unavailable" }])],
+        long,
+      );
+      expect(down.events).toMatchObject([
+        { type: "final", text: " " },
+        { type: "end", outcome: "completed" },
+      ]);
+    });
+
+    it("believes it of a cough", async () => {
+      const never = listener("never", [words]);
+      const { events } = await run(() => [listener("a", [nothing(40 * 320)]), never], 40);
+      expect(events.at(-1)).toMatchObject({ outcome: "completed", provider: "a" });
+      expect(never.calls).toHaveLength(0);
+    });
+  });
+
   it("takes no transcript for a failure, and a failure after the transcript for none", async () => {
     const none = await run(() => [listener("a", []), listener("b", [final])]);
     expect(none.events.at(-1)).toMatchObject({ outcome: "completed", provider: "b" });

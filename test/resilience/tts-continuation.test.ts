@@ -132,7 +132,9 @@ describe("a voice that dies", () => {
     }
   });
 
-  it("leaves no word out and repeats one at most, where it does not: its sound is laid along another reading", async () => {
+  it("leaves no word out and repeats one at most, where it does not: its sound is laid along another reading", {
+    timeout: 120_000,
+  }, async () => {
     for (const [index, text] of sentences.entries()) {
       for (const voice of ["slt", "rms", "awb"] as const) {
         const { pcm } = flite.speak(text, voice);
