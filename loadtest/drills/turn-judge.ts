@@ -119,12 +119,13 @@ function textsOf(words: readonly HeardWord[]): string[] {
 /** The vendors' speech that can be in this reply: of its words, or of sentences that belong to no answer. */
 function sourcesOf({ turn, answer, history, calls }: TurnEvidence): Source[] {
   const texts = [turn.replyText, answer ?? "", history ?? ""];
-  const threes = new Set(texts.flatMap(threesOf));
+  const runs = new Set(texts.flatMap((text) => [1, 2, 3].flatMap((count) => runsOf(text, count))));
   const longest = new Map<string, CallRecord>();
   for (const call of calls) {
     const { text = "", pcm } = call.detail;
     if (pcm === undefined || pcm.length === 0) continue;
-    if (!threesOf(text).some((three) => threes.has(three))) continue;
+    const count = Math.min(3, wordsOf(text).length);
+    if (!runsOf(text, count).some((run) => runs.has(run))) continue;
     // The same text in the same voice is the same sound, cut off or whole.
     const key = `${call.standin} ${text}`;
     if ((longest.get(key)?.detail.pcm?.length ?? 0) < pcm.length) longest.set(key, call);
@@ -142,12 +143,11 @@ function sourcesOf({ turn, answer, history, calls }: TurnEvidence): Source[] {
   });
 }
 
-/** Each run of three words; of shorter texts the whole. */
-function threesOf(text: string): string[] {
+/** Each run of so many words. */
+function runsOf(text: string, count: number): string[] {
   const words = wordsOf(text);
-  if (words.length === 0) return [];
-  if (words.length < 3) return [words.join(" ")];
-  return words.slice(2).map((word, index) => `${words[index]} ${words[index + 1]} ${word}`);
+  if (count === 0) return [];
+  return words.slice(count - 1).map((_, index) => words.slice(index, index + count).join(" "));
 }
 
 /** What the AI's vendors made of the answer together, where none but them was asked. */

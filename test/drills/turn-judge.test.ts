@@ -94,6 +94,23 @@ describe("judgeTurn", () => {
     expect(verdict.missing).toEqual([]);
   });
 
+  it("knows the voice that only had a word left to say", async () => {
+    const text = "If it rains";
+    const dead = await callOf("If it rains,", "google-tts");
+    const rest = await callOf("rains,", "elevenlabs");
+    const pieces = [
+      dead.detail.pcm!.subarray(0, dead.detail.words![2]!.fromSample),
+      new Int16Array(rateHz / 2),
+      rest.detail.pcm!,
+    ];
+    const turn = turnOf(pieces, text);
+    expect(await judge(pieces, [dead, rest], { turn, answer: text, history: text })).toMatchObject({
+      missing: [],
+      repeated: [],
+      unheard: [],
+    });
+  });
+
   it("finds a short word that stands alone between two silences", async () => {
     const silence = new Int16Array(rateHz * 0.3);
     const answer = "A yellow musician guarded windy pencils without help.";
