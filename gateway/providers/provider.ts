@@ -32,6 +32,8 @@ export interface ConversationMemory {
   spareTold: boolean;
   /** When a vendor last kept this conversation waiting to the end of its deadline (`clock.nowMs`); absent: never. */
   waitedAtMs?: number;
+  /** Vendors that did so shortly one after the other. */
+  waits?: number;
 }
 
 /** One link's part in a call. */

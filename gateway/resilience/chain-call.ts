@@ -56,8 +56,8 @@ export class ChainCall<Request, Event extends { type: string }> {
   #rival: LinkRun<Request, Event> | null = null;
   #mayHedge: boolean;
   #retried = false;
-  /** A link hung, in this stage or in one before it: the caller has waited long enough. */
-  #waited: boolean;
+  /** Links that hung, in this stage and in those before it: the caller has waited long enough. */
+  #waits: number;
   #fallen: Fallen | null = null;
   /** Why the links that were passed over were. */
   #passedOver: "open" | "full" | null = null;
@@ -68,8 +68,8 @@ export class ChainCall<Request, Event extends { type: string }> {
     this.#context = context;
     this.#queue = orderLinks(parts, context);
     this.#mayHedge = parts.options.guards !== undefined && this.#queue.length > 1 && mayHedge(request);
-    const waitedAtMs = context.conversation?.waitedAtMs ?? Number.NEGATIVE_INFINITY;
-    this.#waited = context.clock.nowMs() - waitedAtMs < waitedForMs;
+    const { waitedAtMs = Number.NEGATIVE_INFINITY, waits = 1 } = context.conversation ?? {};
+    this.#waits = context.clock.nowMs() - waitedAtMs < waitedForMs ? waits : 0;
   }
 
   async *events(): AsyncGenerator<Event | EndEvent> {
@@ -186,7 +186,7 @@ export class ChainCall<Request, Event extends { type: string }> {
   #deadlinesOf(link: Link<Request, Event>, admission: Admission | null, last: boolean): ChainDeadlines {
     const { deadlines, lastDeadlines } = this.#parts;
     if (last) return lastDeadlines;
-    if (link.guard === null || !(this.#waited || admission?.probe === true)) return deadlines;
+    if (link.guard === null || !(this.#waits > 0 || admission?.probe === true)) return deadlines;
     const needMs = link.guard.latency.quantileMs(slowQuantile) ?? beginMs;
     const usefulMs = Math.min(deadlines.usefulMs, Math.max(promptLeastMs, promptRatio * needMs));
     return { ...deadlines, usefulMs, connectMs: Math.min(deadlines.connectMs, usefulMs) };
@@ -260,8 +260,9 @@ export class ChainCall<Request, Event extends { type: string }> {
   /** One deadline is what a turn waits, not one for each stage that hangs. */
   #noteWait(run: LinkRun<Request, Event>): void {
     const { clock, conversation } = this.#context;
-    this.#waited = true;
-    if (conversation !== undefined && run.usefulAtMs === null) conversation.waitedAtMs = clock.nowMs();
+    if (run.usefulAtMs !== null) return void (this.#waits ||= 1);
+    this.#waits += 1;
+    Object.assign(conversation ?? {}, { waitedAtMs: clock.nowMs(), waits: this.#waits });
   }
 
   #noteFall(run: LinkRun<Request, Event>, result: { fault: ProviderFault; overdueMs: number }): void {
@@ -295,6 +296,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     loser.extra = true;
     // Beside the spare there is only who was given up already, or nearly.
     const givenUp = winner.link.provider.name === floorName;
+    if (givenUp) this.#noteWait(loser);
     void this.#finish(loser, givenUp ? { outcome: "failed", fault: tooLate, overdueMs: 0 } : cancelled);
     this.#standAlone(winner, loser);
   }
@@ -384,9 +386,11 @@ export class ChainCall<Request, Event extends { type: string }> {
   #hedgeAtMs(run: LinkRun<Request, Event>): number {
     if (!this.#mayHedge || this.#rival !== null || run.usefulAtMs !== null) return Number.POSITIVE_INFINITY;
     const ownMs = run.link.guard?.latency.quantileMs(slowQuantile) ?? null;
-    const slowMs = ownMs ?? (this.#waited ? beginMs : null);
+    const slowMs = ownMs ?? (this.#waits > 0 ? beginMs : null);
     const fromMs = usefulFromMs(run);
     if (slowMs === null || fromMs === null) return Number.POSITIVE_INFINITY;
+    // Two that hung are no accident: nobody is left to be well, and the spare need not wait.
+    if (this.#waits > 1) return fromMs;
     return fromMs + Math.max(hedgeLeastMs, slowMs);
   }
 
@@ -395,7 +399,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     this.#mayHedge = false;
     const { guards } = this.#parts.options;
     const index = this.#queue.findIndex(({ guard, provider }) =>
-      this.#waited
+      this.#waits > 0
         ? provider.name === floorName
         : provider.name !== floorName && guard?.state === "closed" && guard.ready(),
     );
@@ -403,7 +407,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (guards === undefined || link === undefined) return;
     // While enough is left to play nobody waits for this.
     if ((this.#context.unplayedMs?.() ?? 0) > this.#needMs(link)) return;
-    if (!this.#waited && !guards.hedges.take()) return;
+    if (this.#waits === 0 && !guards.hedges.take()) return;
     const admission = link.guard?.admit() ?? "open";
     if (typeof admission === "string") return;
     this.#queue.splice(index, 1);

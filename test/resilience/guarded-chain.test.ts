@@ -214,6 +214,9 @@ describe("a guarded chain", () => {
     expect([first.said, first.tookMs]).toEqual(["I am the spare.", aiDeadlines.connectMs]);
     const second = await callAi(world, [hanging(), spare], { context: { conversation } });
     expect([second.said, second.tookMs]).toEqual(["I am the spare.", 500]);
+    // Two that hung are no accident.
+    const third = await callAi(world, [hanging(), spare], { context: { conversation } });
+    expect([third.said, third.tookMs]).toEqual(["I am the spare.", 0]);
     // Who was nearly given up anyway has failed: hanging vendors open their breakers.
     expect(world.guards.of("ai", "a").latency.quantileMs(0.5)).toBeNull();
   });
