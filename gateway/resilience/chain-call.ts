@@ -260,9 +260,9 @@ export class ChainCall<Request, Event extends { type: string }> {
   /** One deadline is what a turn waits, not one for each stage that hangs. */
   #noteWait(run: LinkRun<Request, Event>): void {
     const { clock, conversation } = this.#context;
-    if (run.usefulAtMs !== null) return void (this.#waits ||= 1);
-    this.#waits += 1;
-    Object.assign(conversation ?? {}, { waitedAtMs: clock.nowMs(), waits: this.#waits });
+    const midway = run.usefulAtMs !== null;
+    this.#waits = midway ? Math.max(1, this.#waits) : this.#waits + 1;
+    if (!midway) Object.assign(conversation ?? {}, { waitedAtMs: clock.nowMs(), waits: this.#waits });
   }
 
   #noteFall(run: LinkRun<Request, Event>, result: { fault: ProviderFault; overdueMs: number }): void {
