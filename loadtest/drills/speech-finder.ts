@@ -36,11 +36,16 @@ const anchorSamples: number = anchorFrames * hopSamples;
 const maxAnchorDifference = 0.3;
 /** How far a fingerprint may be off. */
 const searchSamples = 200;
-/** How far the first guess may be off. */
-const nearSamples = 8;
+/** Places within it that are looked at closely. */
+const maxPeaks = 12;
+/** Pieces of a recording that are tried, and the likeness of one that makes the others needless. */
+const maxAnchors = 3;
+const certainCorrelation = 0.97;
 /** Blocks of 10 ms in a row that sound and are not explained yet, for which it is worth looking on. */
 const leastOpenBlocks = 5;
 const minAnchorCorrelation = 0.6;
+
+type Match = Place & { correlation: number };
 
 interface Known extends Prepared {
   print: Fingerprint;
@@ -100,35 +105,47 @@ function isSeen(seen: Set<string>, index: number, shift: number): boolean {
   return false;
 }
 
-/** Where exactly the source begins in the audio, if it is there at all: by its most similar piece. */
-function refine(prepared: Known, heard: Fingerprint, audio: Float32Array, shift: number): Place | null {
-  const { print: known, smooth: source, sounding } = prepared;
-  const anchor = findAnchor(known, heard, shift);
-  if (anchor === null) return null;
-  // Frame n looks at the samples before n x hop, padding included.
-  const from = Math.max(0, anchor * hopSamples - padSamples + 2 * hopSamples);
-  if (sounding[Math.floor(from / blockSamples)] === undefined) return null;
-  let best = { correlation: 0, lag: 0 };
-  const coarse = shift * hopSamples;
-  const tryAt = (lag: number, every?: number) => {
-    const { correlation } = correlate(source, from, audio, from + lag, anchorSamples, every);
-    if (correlation > best.correlation) best = { correlation, lag };
-  };
-  // Hissing sounds look alike every few samples, and change from each to the next.
-  for (let step = -searchSamples; step <= searchSamples; step += 2) tryAt(coarse + step, 3);
-  const guess = best.lag;
-  best.correlation = 0;
-  for (let step = -nearSamples; step <= nearSamples; step++) tryAt(guess + step);
-  if (best.correlation < minAnchorCorrelation) return null;
-  return between(prepared, from, audio, best.lag, anchorSamples);
+/** Where exactly the source begins in the audio, if it is there at all: by its most similar pieces. */
+function refine(prepared: Known, heard: Fingerprint, audio: Float32Array, shift: number): Match | null {
+  let best: Match | null = null;
+  // The most similar one by its fingerprint may lie where another voice fades out.
+  for (const anchor of findAnchors(prepared.print, heard, shift)) {
+    // Frame n looks at the samples before n x hop, padding included.
+    const from = Math.max(0, anchor * hopSamples - padSamples + 2 * hopSamples);
+    if (prepared.sounding[Math.floor(from / blockSamples)] === undefined) continue;
+    const match = matchAt(prepared, from, audio, shift * hopSamples);
+    if (best === null || match.correlation > best.correlation) best = match;
+    if (best.correlation >= certainCorrelation) break;
+  }
+  return best === null || best.correlation < minAnchorCorrelation ? null : best;
 }
 
-/** First frame of the source's piece that looks most like the audio; null when nothing sounds in both. */
-function findAnchor(known: Fingerprint, heard: Fingerprint, shift: number): number | null {
-  const from = Math.max(0, -shift);
+/** The best place near a lag for the piece that begins at a sample of the source. */
+function matchAt(prepared: Prepared, from: number, audio: Float32Array, coarse: number): Match {
+  const likeness: number[] = [];
+  for (let step = -searchSamples; step <= searchSamples; step += 2) {
+    likeness.push(correlate(prepared.smooth, from, audio, from + coarse + step, anchorSamples).correlation);
+  }
+  // Voices look alike a period later, hissing sounds every few samples: only a close look tells which it is.
+  const peaks = [...likeness.keys()]
+    .filter((at) => likeness[at]! >= (likeness[at - 1] ?? 0) && likeness[at]! >= (likeness[at + 1] ?? 0))
+    .sort((one, other) => likeness[other]! - likeness[one]!)
+    .slice(0, maxPeaks);
+  let best = between(prepared, from, audio, coarse, anchorSamples);
+  for (const peak of peaks) {
+    for (let near = -1; near <= 1; near++) {
+      const match = between(prepared, from, audio, coarse - searchSamples + 2 * peak + near, anchorSamples);
+      if (match.correlation > best.correlation) best = match;
+    }
+  }
+  return best;
+}
+
+/** First frames of the source's pieces that look most like the audio, best first; none overlap. */
+function findAnchors(known: Fingerprint, heard: Fingerprint, shift: number): number[] {
   const until = Math.min(known.bits.length, heard.bits.length - shift);
-  let best: { frame: number; ratio: number } | null = null;
-  for (let frame = from; frame < until; frame += 2) {
+  const pieces: { frame: number; ratio: number }[] = [];
+  for (let frame = Math.max(0, -shift); frame < until; frame += 2) {
     let [different, certain] = [0, 0];
     for (let at = frame; at < Math.min(until, frame + anchorFrames); at++) {
       if (known.sounding[at] !== 1 || heard.sounding[at + shift] !== 1) continue;
@@ -137,9 +154,14 @@ function findAnchor(known: Fingerprint, heard: Fingerprint, shift: number): numb
     }
     if (certain < anchorFrames * 4) continue;
     const ratio = different / certain;
-    if (best === null || ratio < best.ratio) best = { frame, ratio };
+    if (ratio <= maxAnchorDifference) pieces.push({ frame, ratio });
   }
-  return best === null || best.ratio > maxAnchorDifference ? null : best.frame;
+  const anchors: number[] = [];
+  for (const { frame } of pieces.sort((one, other) => one.ratio - other.ratio)) {
+    if (anchors.length === maxAnchors) break;
+    if (anchors.every((other) => Math.abs(other - frame) >= anchorFrames)) anchors.push(frame);
+  }
+  return anchors;
 }
 
 /** Where stretches overlap in the audio, the longer one keeps the place. */

@@ -106,27 +106,26 @@ export function soundingBlocks(pcm: Int16Array | Float32Array): Uint8Array {
   return Uint8Array.from(levels, (level) => (level >= floor ? 1 : 0));
 }
 
-/** Correlation of two stretches, -1 to 1, and how much louder the second is; 0 when one is silent. By every `step`-th sample. */
+/** Correlation of two stretches, -1 to 1, and how much louder the second is; 0 when one is silent. */
 export function correlate(
   a: Float32Array,
   aFrom: number,
   b: Float32Array,
   bFrom: number,
   length: number,
-  step = 1,
 ): { correlation: number; gainRatio: number } {
   let [ab, aa, bb] = [0, 0, 0];
   // What lies outside counts as silence.
   const from = Math.max(0, -aFrom, -bFrom);
   const until = Math.min(length, a.length - aFrom, b.length - bFrom);
-  for (let at = from; at < until; at += step) {
+  for (let at = from; at < until; at++) {
     const x = a[aFrom + at]!;
     const y = b[bFrom + at]!;
     ab += x * y;
     aa += x * x;
     bb += y * y;
   }
-  if (aa * step < length || bb * step < length) return { correlation: 0, gainRatio: 0 };
+  if (aa < length || bb < length) return { correlation: 0, gainRatio: 0 };
   return { correlation: ab / Math.sqrt(aa * bb), gainRatio: Math.sqrt(bb / aa) };
 }
 
@@ -137,13 +136,12 @@ export function between(
   audio: Float32Array,
   lag: number,
   length: number,
-): Place {
-  let best = { correlation: -1, place: { lag, third: 0 as Third } };
-  for (const third of [-1, 0, 1] as const) {
+): Place & { correlation: number } {
+  const places = ([-1, 0, 1] as const).map((third) => {
     const { correlation } = correlate(delayed(prepared, third), from, audio, from + lag, length);
-    if (correlation > best.correlation) best = { correlation, place: { lag, third } };
-  }
-  return best.place;
+    return { lag, third, correlation };
+  });
+  return places.reduce((best, one) => (one.correlation > best.correlation ? one : best));
 }
 
 /** The parts of the source that are in the audio when it begins at a place, of so many alike blocks at least. */

@@ -143,6 +143,29 @@ describe("judgeTurn", () => {
     expect(verdict.parts).toHaveLength(1);
   });
 
+  it.each([80, 120, 160, 200])(
+    "follows a voice that begins %i ms late, into the fade of another",
+    async (lateMs) => {
+      const text = "Yesterday she watched towels, the silver beach smiled quickly.";
+      const dead = await callOf(text, "google-tts");
+      const rest = await callOf("watched towels, the silver beach smiled quickly.", "elevenlabs");
+      const fade = rateHz / 50;
+      const cut = dead.detail.words![2]!.fromSample;
+      const tail = dead.detail.pcm!.subarray(cut, cut + fade);
+      const next = rest.detail.pcm!.slice((rateHz * lateMs) / 1000);
+      tail.forEach((sample, at) => {
+        next[at] = Math.round(next[at]! * (at / fade) + sample * (1 - at / fade));
+      });
+      const pieces = [dead.detail.pcm!.subarray(0, cut), next];
+      const turn = turnOf(pieces, text);
+      expect(await judge(pieces, [dead, rest], { turn, answer: text, history: text })).toMatchObject({
+        missing: [],
+        repeated: [],
+        unheard: [],
+      });
+    },
+  );
+
   it("measures a gap, but not the pauses of speech", async () => {
     const silence = new Int16Array(rateHz * 0.8);
     const inside = await judge([a, b.subarray(0, startOf(3)), silence, b.subarray(startOf(3))], google);
