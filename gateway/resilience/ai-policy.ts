@@ -42,6 +42,7 @@ const rubbish = /[\ufffd\u0000-\u0008]/;
 export const aiPolicy: ChainPolicy<AiRequest, AiChainEvent> = {
   stage: "ai",
   deadlines: aiDeadlines,
+  spareMs: 0,
   begin(request) {
     return createAiContinuation(request);
   },

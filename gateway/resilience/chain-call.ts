@@ -1,5 +1,5 @@
 /** One call's way through a chain: which link is asked, beside whom, when it is given up and who comes next. */
-import type { Attempt, CallContext, EndEvent, ProviderFault, Usage } from "../providers/provider.ts";
+import type { CallContext, EndEvent, ProviderFault, Usage } from "../providers/provider.ts";
 import type { ChainParts } from "./chain.ts";
 import type { ChainDeadlines, Continuation } from "./continuation.ts";
 import type { Admission } from "./guard.ts";
@@ -7,7 +7,19 @@ import { floorName } from "./guard.ts";
 import { hedgeLeastMs, mayHedge, slowQuantile } from "./hedge.ts";
 import { orderLinks } from "./link-order.ts";
 import type { Link, LinkResult, LinkRun } from "./link-run.ts";
-import { cancelled, drainRun, judge, leaveGuard, startRun, tooLate, usefulFromMs } from "./link-run.ts";
+import {
+  allFull,
+  attemptOf,
+  cancelled,
+  drainRun,
+  emptyChain,
+  judge,
+  leaveGuard,
+  noneWell,
+  startRun,
+  tooLate,
+  usefulFromMs,
+} from "./link-run.ts";
 import type { Pulled } from "./pull.ts";
 
 /** What a link without a history is taken to need to its first useful output. */
@@ -22,13 +34,6 @@ const promptLeastMs = 800;
 
 /** A turn whose vendor hung has waited enough: from then on the spare is started beside a vendor that says nothing. */
 const waitedForMs = 8000;
-
-const fault = (code: ProviderFault["code"], message: string, retryable: boolean): ProviderFault => ({
-  ...{ code, message, retryable },
-});
-const emptyChain = fault("provider_unavailable", "The chain has no provider.", false);
-const noneWell = fault("provider_unavailable", "No vendor is well enough to be asked.", true);
-const allFull = fault("provider_overloaded", "Every vendor has as many calls as it may.", true);
 
 interface Picked<Request, Event> {
   link: Link<Request, Event>;
@@ -323,18 +328,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     const { name, model = "" } = run.link.provider;
     const nowMs = clock.nowMs();
     leaveGuard(run, result, nowMs);
-    const attempt: Attempt = {
-      stage: policy.stage,
-      provider: name,
-      outcome: result.outcome,
-      code: result.outcome === "failed" ? result.fault.code : null,
-      durationMs: nowMs - run.startedAtMs,
-      usefulMs: run.usefulAtMs === null ? null : run.usefulAtMs - run.startedAtMs,
-      overdueMs: result.outcome === "failed" ? result.overdueMs : 0,
-      usage: { ...run.usage },
-      model,
-      hedge: run.hedge,
-    };
+    const attempt = attemptOf(run, policy.stage, result, nowMs);
     options.onAttempt?.(attempt, this.#context);
     observer?.ended(attempt);
     return drainRun(run, result, this.#usage, clock).then(() =>
@@ -391,7 +385,13 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (slowMs === null || fromMs === null) return Number.POSITIVE_INFINITY;
     // Two that hung are no accident: nobody is left to be well, and the spare need not wait.
     if (this.#waits > 1) return fromMs;
-    return fromMs + Math.max(hedgeLeastMs, slowMs);
+    return fromMs + Math.max(hedgeLeastMs, this.#waits > 0 ? slowMs - this.#spareMs() : slowMs);
+  }
+
+  /** What the spare needs to its first useful output: it is to be ready when a vendor turns out to be slow. */
+  #spareMs(): number {
+    const spare = this.#queue.find(({ provider }) => provider.name === floorName);
+    return spare?.guard?.latency.quantileMs(0.5) ?? this.#parts.policy.spareMs;
   }
 
   /** Starts the next well vendor beside the slow one; the spare, for nothing, in a turn that has waited for a deadline already. */

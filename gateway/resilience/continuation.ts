@@ -39,6 +39,8 @@ export interface Continuation<Request, Event> {
 export interface ChainPolicy<Request, Event> {
   stage: "stt" | "ai" | "tts";
   deadlines: ChainDeadlines;
+  /** What the spare of this stage is taken to need to its first useful output, until it has been measured. */
+  spareMs: number;
   /**
    * @param dueChanged - to be called when `dueAtMs` changes while no event comes
    * @param context - the call's: what is unplayed, whose conversation it is

@@ -1,6 +1,13 @@
 /** One link at work on one call: started, judged event by event, ended and drained. */
 import type { Clock } from "../clock.ts";
-import type { CallContext, EndEvent, Provider, ProviderFault, Usage } from "../providers/provider.ts";
+import type {
+  Attempt,
+  CallContext,
+  EndEvent,
+  Provider,
+  ProviderFault,
+  Usage,
+} from "../providers/provider.ts";
 import type { ChainDeadlines, Continuation } from "./continuation.ts";
 import type { Admission, Guard } from "./guard.ts";
 import type { Pull, Pulled } from "./pull.ts";
@@ -53,6 +60,21 @@ export const tooLate: ProviderFault = {
   message: "No useful output in time.",
   retryable: true,
 };
+export const emptyChain: ProviderFault = {
+  code: "provider_unavailable",
+  message: "The chain has no provider.",
+  retryable: false,
+};
+export const noneWell: ProviderFault = {
+  code: "provider_unavailable",
+  message: "No vendor is well enough to be asked.",
+  retryable: true,
+};
+export const allFull: ProviderFault = {
+  code: "provider_overloaded",
+  message: "Every vendor has as many calls as it may.",
+  retryable: true,
+};
 const turnOver: ProviderFault = { ...tooLate, message: "The turn's time was over.", blame: "request" };
 const brokeOff: ProviderFault = {
   code: "provider_unavailable",
@@ -70,6 +92,24 @@ export interface LinkStart<Request, Event> {
   deadlines: ChainDeadlines;
   hedge: boolean;
   last: boolean;
+}
+
+/** What is told of a run that has ended. */
+export function attemptOf<Request, Event>(
+  run: LinkRun<Request, Event>,
+  stage: Attempt["stage"],
+  result: LinkResult,
+  nowMs: number,
+): Attempt {
+  const { name, model = "" } = run.link.provider;
+  const failed = result.outcome === "failed";
+  return {
+    ...{ stage, provider: name, model, outcome: result.outcome, hedge: run.hedge, usage: { ...run.usage } },
+    code: failed ? result.fault.code : null,
+    durationMs: nowMs - run.startedAtMs,
+    usefulMs: run.usefulAtMs === null ? null : run.usefulAtMs - run.startedAtMs,
+    overdueMs: failed ? result.overdueMs : 0,
+  };
 }
 
 export function startRun<Request, Event>(

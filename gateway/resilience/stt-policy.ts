@@ -31,6 +31,7 @@ const doubtedFromMs = 1200;
 export const sttPolicy: ChainPolicy<SttRequest, SttEvent> = {
   stage: "stt",
   deadlines: sttDeadlines,
+  spareMs: 600,
   begin: createSttContinuation,
 };
 

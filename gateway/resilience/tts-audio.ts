@@ -140,7 +140,7 @@ export function createNoiseWatch(sampleRateHz: number, speedRatio: number): Nois
       run = 0;
       return;
     }
-    const { level, flatness } = measureFrame(Float64Array.from(pcm.subarray(at, at + frameSamples)));
+    const { level, flatness } = measureFrame(pcm, at, frameSamples);
     if (level < noiseLevelMin || flatness < flatnessMin) {
       run = 0;
       return;
@@ -192,12 +192,28 @@ function looksVoiced(pcm: Int16Array, from: number, count: number): boolean {
   return total < noiseLevelMin * noiseLevelMin * (count / glanceStep) || alike / total > alikeMax;
 }
 
-/** Level, and the share of the power that can't be predicted (Levinson's recursion). */
-function measureFrame(frame: Float64Array): { level: number; flatness: number } {
-  const lags = new Float64Array(predictionOrder + 1);
-  for (let lag = 0; lag <= predictionOrder; lag += 1) {
-    for (let index = lag; index < frame.length; index += 1) lags[lag]! += frame[index]! * frame[index - lag]!;
+/** Of lags 0 to 4, in one go: voices are watched all the time. */
+function autocorrelation(pcm: Int16Array, from: number, count: number): number[] {
+  let [sum0, sum1, sum2, sum3, sum4] = [0, 0, 0, 0, 0];
+  let [back1, back2, back3, back4] = [0, 0, 0, 0];
+  for (let index = from; index < from + count; index += 1) {
+    const sample = pcm[index]!;
+    sum0 += sample * sample;
+    sum1 += sample * back1;
+    sum2 += sample * back2;
+    sum3 += sample * back3;
+    sum4 += sample * back4;
+    back4 = back3;
+    back3 = back2;
+    back2 = back1;
+    back1 = sample;
   }
+  return [sum0, sum1, sum2, sum3, sum4];
+}
+
+/** Level, and the share of the power that can't be predicted (Levinson's recursion). */
+function measureFrame(pcm: Int16Array, from: number, count: number): { level: number; flatness: number } {
+  const lags = autocorrelation(pcm, from, count);
   const total = lags[0]!;
   if (total <= 0) return { level: 0, flatness: 0 };
   let error = total;
@@ -213,5 +229,5 @@ function measureFrame(frame: Float64Array): { level: number; flatness: number } 
     weights = next;
     error *= 1 - reflection * reflection;
   }
-  return { level: Math.sqrt(total / frame.length), flatness: Math.max(0, error) / total };
+  return { level: Math.sqrt(total / count), flatness: Math.max(0, error) / total };
 }

@@ -40,6 +40,7 @@ export function createTtsPolicy(options: TtsPolicyOptions = {}): ChainPolicy<Tts
   return {
     stage: "tts",
     deadlines: ttsDeadlines,
+    spareMs: 200,
     begin: (request, _clock, _dueChanged, context) => new TtsContinuation(request, options, context),
   };
 }

@@ -221,6 +221,17 @@ describe("a guarded chain", () => {
     expect(world.guards.of("ai", "a").latency.quantileMs(0.5)).toBeNull();
   });
 
+  it("starts a slow spare so early that it is ready when the vendor beside it turns out to hang", async () => {
+    const world = openWorld();
+    const conversation = { ...openMemory(), waitedAtMs: world.clock.nowMs() };
+    remember(world, "ai", "embedded", 300);
+    const spare = ai("embedded", [{ wait: 300 }, text("I am the spare.")]);
+    const { said, tookMs } = await callAi(world, [ai("a", [{ hang: true }]), spare], {
+      context: { conversation },
+    });
+    expect([said, tookMs]).toEqual(["I am the spare.", 500]);
+  });
+
   it("keeps the spare for later where the vendor beside it came first", async () => {
     const world = openWorld();
     const conversation = { ...openMemory(), waitedAtMs: world.clock.nowMs() };

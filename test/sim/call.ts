@@ -83,8 +83,8 @@ export class SimCall {
     this.#deps = deps;
     this.#channel = new SimChannel(deps.clock);
     const config = sessionConfig({});
-    config.input.format = { type: "audio/pcm", rate: 16_000 };
-    config.output.format = { type: "audio/pcm", rate: 16_000 };
+    config.input.format = { type: "audio/pcm", rate: soundRateHz };
+    config.output.format = { type: "audio/pcm", rate: soundRateHz };
     config.tools = [{ name: "look_up" }];
     const state = openSession({
       id: `sess_${dice.id(9)}`,
