@@ -1,12 +1,12 @@
 /** What the providers in front of the local engines share: a stream that ends on time, and faults in our terms. */
 import type { EngineClient, EngineFailureCode } from "../../workers/speech/client.ts";
 import type { CallContext, EndEvent, ProviderFault } from "./provider.ts";
-import { keyFault } from "./vendor-fault.ts";
+import { fullFault, keyFault } from "./vendor-fault.ts";
 import type { StreamCall } from "./vendor-stream.ts";
 import { streamFromVendor } from "./vendor-stream.ts";
 
 const faults: Record<EngineFailureCode, ProviderFault> = {
-  overloaded: { code: "provider_overloaded", message: "the local engine's queue is full", retryable: true },
+  overloaded: fullFault("the local engine's queue is full"),
   expired: {
     code: "provider_timeout",
     message: "the local engine did not get to it in time",

@@ -93,8 +93,9 @@ export interface ProviderFault {
 /**
  * `vendor`: it failed. `key`: it refuses who we are or what we may (401, 403, unknown model or voice): no later call will fare
  * better. `quota`: too many calls (429). `request`: this one request is to blame (content filter, 413), the vendor is well.
+ * `full`: our own connections to it are all in use; it was not asked, and nothing is known of it.
  */
-export type FaultBlame = "vendor" | "key" | "quota" | "request";
+export type FaultBlame = "vendor" | "key" | "quota" | "request" | "full";
 
 /** The last event of every stream. */
 export interface EndEvent {

@@ -41,6 +41,11 @@ export function quotaFault(message: string, retryAfterMs: number | null): Provid
   };
 }
 
+/** We have no place left for the call: the vendor was not asked, so it is not to blame. The next one is. */
+export function fullFault(message: string): ProviderFault {
+  return { code: "provider_overloaded", message, retryable: true, blame: "full" };
+}
+
 /** This one request is to blame; the vendor is well. */
 export function requestFault(message: string): ProviderFault {
   return { code: "provider_rejected", message, retryable: false, blame: "request" };

@@ -2,7 +2,7 @@
  * One vendor's breaker in one capability, for all sessions of the process, and through the shared file for all processes of
  * the machine. opossum counts the votes and keeps the time; a call votes once, after the fact, so that an open circuit
  * is never fired at, a call from before an opening has no voice after it, and what says nothing of the vendor's health
- * (a barge-in, a request that is itself to blame) is no vote at all.
+ * (a barge-in, a request that is itself to blame, a call that got no place on our own connections) is no vote at all.
  */
 import type { Clock } from "../clock.ts";
 import type { ProviderFault } from "../providers/provider.ts";
@@ -153,7 +153,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
     }
     function failed(fault: ProviderFault): void {
       const blame = fault.blame ?? "vendor";
-      if (blame === "request") return release();
+      if (blame === "request" || blame === "full") return release();
       if (!counts()) return;
       if (blame === "vendor") {
         void vote("failure").then(() => probe && endProbe());

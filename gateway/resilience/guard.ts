@@ -170,7 +170,8 @@ function openAdmission(
       if (probe) probed("well");
     },
     fail(fault) {
-      if (leave(fault.blame === "request" ? "told_nothing" : "ill")) pass?.fail(fault);
+      const toldNothing = fault.blame === "request" || fault.blame === "full";
+      if (leave(toldNothing ? "told_nothing" : "ill")) pass?.fail(fault);
     },
     end() {
       if (leave("told_nothing")) pass?.end();

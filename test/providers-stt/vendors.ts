@@ -43,6 +43,8 @@ export interface BenchOptions {
   deepgram?: DeepgramOptions;
   /** When Deepgram's provider sends a KeepAlive. */
   sendKeepAliveMs?: number;
+  /** One stream or connection at a time. */
+  onePlace?: boolean;
   /** First output after the audio's end, ms; at once unless given. */
   firstMs?: number;
 }
@@ -61,11 +63,13 @@ export async function openBench(name: VendorName, options: BenchOptions = {}): P
       ? createGoogleStt({
           ...base,
           ...(options.google?.streamLimits ? { streamLimits: options.google.streamLimits } : {}),
+          ...(options.onePlace ? { limits: { streamsPerChannelMax: 1, channelsMax: 1 } } : {}),
         })
       : name === "deepgram"
         ? createDeepgramStt({
             ...base,
             ...(options.sendKeepAliveMs ? { keepAliveMs: options.sendKeepAliveMs } : {}),
+            ...(options.onePlace ? { socketsMax: 1 } : {}),
           })
         : createOpenAiStt(base);
   return {

@@ -57,7 +57,7 @@ describe("the sockets of elevenlabs", () => {
     expect(ends.filter(({ outcome }) => outcome === "completed")).toHaveLength(7);
     expect(ends.find(({ outcome }) => outcome === "failed")?.error).toMatchObject({
       code: "provider_overloaded",
-      blame: "quota",
+      blame: "full",
     });
     expect(stage.provider.pool().waiting).toBe(0);
   });

@@ -4,6 +4,7 @@ import type { CallContext, EndEvent, TtsEvent, TtsRequest } from "../../gateway/
 import { createCartesiaTts } from "../../gateway/providers/tts/cartesia.ts";
 import { createElevenLabsTts } from "../../gateway/providers/tts/elevenlabs.ts";
 import { createGoogleTts } from "../../gateway/providers/tts/google.ts";
+import type { GoogleChannelLimits } from "../../gateway/providers/tts/google-channels.ts";
 import { createOpenAiTts } from "../../gateway/providers/tts/openai.ts";
 import type { PooledVoice, VoiceSocketLimits } from "../../gateway/providers/tts/voice-sockets.ts";
 import { createSystemClock } from "../../gateway/system-clock.ts";
@@ -22,7 +23,7 @@ export interface VoiceSettings {
   language: string;
   apiKey: string;
   model: string;
-  limits: Partial<VoiceSocketLimits>;
+  limits: Partial<VoiceSocketLimits & GoogleChannelLimits>;
 }
 
 export interface VoiceUnderTest {

@@ -230,8 +230,8 @@ describe("a recogniser that is not to be had", () => {
     // One is served, one waits; the others are told before either is done.
     expect(order).toEqual(["failed", "failed", "completed", "completed"]);
     expect(ends.filter((end) => end.outcome === "failed").map((end) => end.error)).toMatchObject([
-      { code: "provider_overloaded", retryable: true },
-      { code: "provider_overloaded", retryable: true },
+      { code: "provider_overloaded", retryable: true, blame: "full" },
+      { code: "provider_overloaded", retryable: true, blame: "full" },
     ]);
   });
 

@@ -20,6 +20,7 @@ const quota = (retryAfterMs?: number): ProviderFault => ({
 });
 const badKey: ProviderFault = { code: "provider_rejected", message: "401", retryable: false, blame: "key" };
 const badRequest: ProviderFault = { ...badKey, message: "413", blame: "request" };
+const full: ProviderFault = { ...down, code: "provider_overloaded", message: "no place", blame: "full" };
 
 type Change = [BreakerState, OpeningReason | null];
 const opened: Breaker[] = [];
@@ -216,6 +217,18 @@ describe("a breaker", () => {
     expect(breaker.state).toBe("closed");
     await failTimes(breaker, 1);
     expect(breaker.state).toBe("open");
+  });
+
+  it("never counts a call that got no place on our own connections, and asks again for a probe that got none", async () => {
+    const breaker = open();
+    await failTimes(breaker, 100, full);
+    expect(breaker.state).toBe("closed");
+    await failTimes(breaker, 3);
+    await vi.advanceTimersByTimeAsync(resetMs);
+    await failTimes(breaker, 1, full);
+    expect(breaker.state).toBe("half_open");
+    await succeed(breaker);
+    expect(breaker.state).toBe("closed");
   });
 
   it("opens at once and for long when the key is refused; then one probe", async () => {

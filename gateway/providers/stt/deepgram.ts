@@ -1,7 +1,7 @@
 /** Deepgram's live recogniser over its WebSocket API. */
 import { Agent } from "node:https";
 import type { ProviderFault, SttEvent, SttProvider, SttRequest } from "../provider.ts";
-import { faultFromError, vendorFault } from "../vendor-fault.ts";
+import { faultFromError, fullFault, vendorFault } from "../vendor-fault.ts";
 import type { EarVendorOptions } from "../vendor-options.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
 import { DeepgramListening } from "./deepgram-listening.ts";
@@ -10,6 +10,8 @@ import { phrasesOf } from "./prompt-phrases.ts";
 
 const defaultUrl = "https://api.deepgram.com";
 const defaultModel = "nova-3";
+/** Connections of one process at most, so that none takes all of its file handles; an account's own limit is a setting. */
+export const deepgramSocketsMax = 500;
 /** Opening one at warming may take that long. */
 const warmMs = 5_000;
 
@@ -20,9 +22,9 @@ const warmMs = 5_000;
  * `inFlight`: calls that are going on.
  */
 export function createDeepgramStt(
-  options: EarVendorOptions & { keepAliveMs?: number },
+  options: EarVendorOptions & { keepAliveMs?: number; socketsMax?: number },
 ): SttProvider & { readonly inFlight: number } {
-  const { clock, apiKey, keepAliveMs = deepgramKeepAliveMs } = options;
+  const { clock, apiKey, keepAliveMs = deepgramKeepAliveMs, socketsMax = deepgramSocketsMax } = options;
   const model = options.model === "" ? defaultModel : options.model;
   const agent = new Agent({ keepAlive: false });
   let inFlight = 0;
@@ -43,6 +45,7 @@ export function createDeepgramStt(
     model,
     stream: (request, context) =>
       streamFromVendor<SttEvent>("deepgram", context, async (call) => {
+        if (inFlight >= socketsMax) return { ...allInUse };
         inFlight += 1;
         try {
           return await new DeepgramListening(connect(request), request, call).run();
@@ -50,6 +53,8 @@ export function createDeepgramStt(
           inFlight -= 1;
         }
       }),
+    // A connection a call.
+    pool: () => ({ open: inFlight, waiting: 0 }),
     async warm() {
       const abort = new AbortController();
       const timer = clock.timer(clock.nowMs() + warmMs, () => abort.abort());
@@ -65,6 +70,8 @@ export function createDeepgramStt(
     },
   };
 }
+
+const allInUse: Readonly<ProviderFault> = fullFault("all connections to the recogniser are in use");
 
 /** Opens a connection and closes it: Deepgram looks at key, model and language before it says yes, and bills audio only. */
 async function check(connect: () => DeepgramSocket, signal: AbortSignal): Promise<ProviderFault | null> {

@@ -1,11 +1,15 @@
 /** Channels to Google's recogniser. One HTTP/2 connection carries some 100 streams, so there are several of them. */
 import type { v1 } from "@google-cloud/speech";
 import type { Clock } from "../../clock.ts";
-import { quotaFault, VendorError } from "../vendor-fault.ts";
+import { fullFault, VendorError, vendorFault } from "../vendor-fault.ts";
+
+export interface GoogleEarLimits {
+  streamsPerChannelMax: number;
+  channelsMax: number;
+}
 
 /** Google allows 100 streams on a connection; more would wait in a queue that nobody sees. */
-export const streamsPerChannel = 90;
-export const channelsMax = 10;
+export const googleEarLimits: Readonly<GoogleEarLimits> = { streamsPerChannelMax: 90, channelsMax: 10 };
 /** Until a channel is connected, at warming. */
 const connectMs = 5_000;
 const maxMessageBytes = 1_048_576;
@@ -18,6 +22,7 @@ export interface GoogleChannelOptions {
   url: string | null;
   /** Path of a service account's key file; "" leaves it to Google's own search (metadata server, gcloud). */
   keyPath: string;
+  limits: GoogleEarLimits;
 }
 
 interface Channel {
@@ -45,6 +50,11 @@ export class GoogleChannels {
     this.#options = options;
   }
 
+  /** Channels there are. */
+  get open(): number {
+    return this.#channels.length;
+  }
+
   /** Streams that are open on all channels. */
   get streams(): number {
     return this.#channels.reduce((sum, channel) => sum + channel.streams, 0);
@@ -56,14 +66,15 @@ export class GoogleChannels {
    * @throws {VendorError} when every channel is full
    */
   async lease(): Promise<ChannelLease> {
+    const { streamsPerChannelMax, channelsMax } = this.#options.limits;
     for (;;) {
-      if (this.#closed) throw new VendorError(quotaFault("the recogniser's channels are closed", null));
+      if (this.#closed) throw new VendorError(vendorFault("the provider was closed"));
       const free = this.#channels
-        .filter(({ streams }) => streams < streamsPerChannel)
+        .filter(({ streams }) => streams < streamsPerChannelMax)
         .sort((a, b) => a.streams - b.streams)[0];
       if (free !== undefined) return this.#leaseOf(free);
       if (this.#channels.length >= channelsMax) {
-        throw new VendorError(quotaFault("all channels to the recogniser are full", null));
+        throw new VendorError(fullFault("all channels to the recogniser are full"));
       }
       this.#making ??= this.#make().finally(() => {
         this.#making = null;

@@ -6,7 +6,7 @@ import type { ProviderFault, SttEvent, SttProvider, SttRequest } from "../provid
 import { faultFromError, vendorFault } from "../vendor-fault.ts";
 import type { EarVendorOptions } from "../vendor-options.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
-import { GoogleChannels } from "./google-channels.ts";
+import { GoogleChannels, type GoogleEarLimits, googleEarLimits } from "./google-channels.ts";
 import { GoogleListening, type GoogleStreamLimits, googleStreamLimits } from "./google-listening.ts";
 import { openSpeechStream, type SpeechStream, type SpeechStreamOptions } from "./google-stream.ts";
 import { phrasesOf } from "./prompt-phrases.ts";
@@ -15,6 +15,8 @@ import { phrasesOf } from "./prompt-phrases.ts";
 export interface GoogleEarOptions extends EarVendorOptions {
   /** When a stream makes room for the next one; Google's limit in tests is shorter. */
   streamLimits?: Partial<GoogleStreamLimits>;
+  /** Limits of the channels that differ from `googleEarLimits`. */
+  limits?: Partial<GoogleEarLimits>;
 }
 
 const defaultModel = "latest_long";
@@ -25,7 +27,10 @@ const checkMs = 100;
 export function createGoogleStt(options: GoogleEarOptions): SttProvider & { readonly inFlight: number } {
   const model = options.model === "" ? defaultModel : options.model;
   const limits = { ...googleStreamLimits, ...options.streamLimits };
-  const channels = new GoogleChannels({ clock: options.clock, url: options.url, keyPath: options.apiKey });
+  const channels = new GoogleChannels({
+    ...{ clock: options.clock, url: options.url, keyPath: options.apiKey },
+    limits: { ...googleEarLimits, ...options.limits },
+  });
 
   async function open(
     request: Pick<SttRequest, "language" | "prompt">,
@@ -50,6 +55,7 @@ export function createGoogleStt(options: GoogleEarOptions): SttProvider & { read
           ...([request, call, options.clock, limits] as const),
         ).run(),
       ),
+    pool: () => ({ open: channels.open, waiting: 0 }),
     async warm() {
       await channels.connect().catch(() => undefined);
     },

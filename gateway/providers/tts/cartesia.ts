@@ -31,6 +31,7 @@ import {
   createVoiceSockets,
   faultOfClose,
   type PooledVoice,
+  placeWait,
   type VoiceDialect,
   type VoiceMessage,
   type VoiceSocketLimits,
@@ -44,8 +45,7 @@ export interface CartesiaTtsOptions extends VoiceVendorOptions {
 export const cartesiaLimits: Readonly<VoiceSocketLimits> = {
   socketsMax: 24,
   contextsPerSocketMax: 16,
-  waitingMax: 1024,
-  waitMaxMs: 1000,
+  ...placeWait,
   connectMs: 5000,
   pingMs: 10_000,
   restingKept: 1,

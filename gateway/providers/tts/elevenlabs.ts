@@ -25,6 +25,7 @@ import {
   createVoiceSockets,
   faultOfClose,
   type PooledVoice,
+  placeWait,
   type VoiceDialect,
   type VoiceMessage,
   type VoiceSocketLimits,
@@ -38,8 +39,7 @@ export interface ElevenLabsTtsOptions extends VoiceVendorOptions {
 export const elevenLabsLimits: Readonly<VoiceSocketLimits> = {
   socketsMax: 64,
   contextsPerSocketMax: 5,
-  waitingMax: 1024,
-  waitMaxMs: 1000,
+  ...placeWait,
   connectMs: 5000,
   pingMs: 10_000,
   restingKept: 1,

@@ -1,11 +1,15 @@
 /** Channels to Google's voices. One HTTP/2 connection carries some 100 calls, so there are several of them. */
 import type { TextToSpeechClient } from "@google-cloud/text-to-speech";
-import { quotaFault, VendorError } from "../vendor-fault.ts";
+import { fullFault, VendorError, vendorFault } from "../vendor-fault.ts";
 import type { PoolFigures } from "./voice-sockets.ts";
 
+export interface GoogleChannelLimits {
+  callsPerChannelMax: number;
+  channelsMax: number;
+}
+
 /** Google allows 100 calls on a connection; more would wait in a queue that nobody sees. */
-export const callsPerChannel = 90;
-export const channelsMax = 8;
+export const googleVoiceLimits: Readonly<GoogleChannelLimits> = { callsPerChannelMax: 90, channelsMax: 8 };
 /** Until a channel is connected, at warming. */
 const connectMs = 5000;
 const messageMaxBytes = 16 * 1024 * 1024;
@@ -39,7 +43,10 @@ export interface GoogleVoiceChannels {
   close(): Promise<void>;
 }
 
-export function createGoogleVoiceChannels(address: GoogleVoiceAddress): GoogleVoiceChannels {
+export function createGoogleVoiceChannels(
+  address: GoogleVoiceAddress,
+  { callsPerChannelMax, channelsMax }: GoogleChannelLimits,
+): GoogleVoiceChannels {
   const channels: Channel[] = [];
   let making: Promise<void> | null = null;
   let closed = false;
@@ -59,14 +66,15 @@ export function createGoogleVoiceChannels(address: GoogleVoiceAddress): GoogleVo
 
   async function lease(): Promise<ChannelLease> {
     for (;;) {
-      if (closed) throw new VendorError(quotaFault("the channels to the vendor are closed", null));
+      if (closed) throw new VendorError(vendorFault("the provider was closed"));
       let free: Channel | null = null;
       for (const channel of channels) {
-        if (channel.calls < callsPerChannel && (free === null || channel.calls < free.calls)) free = channel;
+        if (channel.calls < callsPerChannelMax && (free === null || channel.calls < free.calls))
+          free = channel;
       }
       if (free !== null) return leaseOf(free);
       if (channels.length >= channelsMax) {
-        throw new VendorError(quotaFault("all channels to the vendor are in use", null));
+        throw new VendorError(fullFault("all channels to the vendor are in use"));
       }
       // A crowd that comes at once must not make one each.
       making ??= make().finally(() => {

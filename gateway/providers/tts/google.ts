@@ -8,12 +8,15 @@ import { faultFromError, keyFault, requestFault } from "../vendor-fault.ts";
 import { probe } from "../vendor-http.ts";
 import type { GoogleAccount, VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
-import { createGoogleVoiceChannels } from "./google-channels.ts";
+import { createGoogleVoiceChannels, type GoogleChannelLimits, googleVoiceLimits } from "./google-channels.ts";
 import { openAudioIntake } from "./vendor-audio.ts";
 import { createVoiceBook, unknownVoiceFault, type VendorVoice, voiceLanguageFault } from "./vendor-voices.ts";
 import type { PooledVoice } from "./voice-sockets.ts";
 
-export type GoogleTtsOptions = VoiceVendorOptions & GoogleAccount;
+export interface GoogleTtsOptions extends VoiceVendorOptions, GoogleAccount {
+  /** Limits of the channels that differ from `googleVoiceLimits`. */
+  limits?: Partial<GoogleChannelLimits>;
+}
 
 const defaultVoice = "en-US-Chirp3-HD-Aoede";
 /** Google takes 5,000 bytes a call. */
@@ -145,7 +148,7 @@ async function speakAtOnce(
 export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
   const { clock } = options;
   const configured = options.voice === "" ? defaultVoice : options.voice;
-  const channels = createGoogleVoiceChannels(options);
+  const channels = createGoogleVoiceChannels(options, { ...googleVoiceLimits, ...options.limits });
   const voices = createVoiceBook(configured);
 
   async function listVoices(languageCode: string, signal?: AbortSignal): Promise<VendorVoice[]> {

@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from "../../clock.ts";
 import type { ProviderFault, TtsProvider } from "../provider.ts";
-import { brokenOff, vendorFault } from "../vendor-fault.ts";
+import { brokenOff, fullFault, vendorFault } from "../vendor-fault.ts";
 import { VoiceSocket } from "./voice-socket.ts";
 
 /** How full a pool is. */
@@ -104,13 +104,13 @@ export function faultOfClose(code: number): ProviderFault {
   return { ...brokenOff };
 }
 
-/** Not said of the vendor: we have no more places. The next vendor is asked. */
-const poolFull: ProviderFault = {
-  code: "provider_overloaded",
-  message: "all connections to the vendor are in use",
-  retryable: true,
-  blame: "quota",
-};
+const poolFull: Readonly<ProviderFault> = fullFault("all connections to the vendor are in use");
+
+/**
+ * Waiting for a place, where a vendor has some 300 of them, each for a second or two: one is free every few milliseconds, so
+ * who has none after that long is better off with the next vendor, and more than so many would wait in vain.
+ */
+export const placeWait = { waitingMax: 32, waitMaxMs: 100 } as const;
 
 interface Waiting {
   key: string;
