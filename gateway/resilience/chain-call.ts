@@ -1,7 +1,7 @@
 /** One call's way through a chain: which link is asked, beside whom, when it is given up and who comes next. */
 import type { CallContext, EndEvent, ProviderFault, Usage } from "../providers/provider.ts";
 import type { ChainParts } from "./chain.ts";
-import type { ChainDeadlines, Continuation } from "./continuation.ts";
+import type { Continuation } from "./continuation.ts";
 import type { Admission } from "./guard.ts";
 import { floorName } from "./guard.ts";
 import { hedgeLeastMs, mayHedge, slowQuantile } from "./hedge.ts";
@@ -10,28 +10,25 @@ import type { Link, LinkResult, LinkRun } from "./link-run.ts";
 import {
   allFull,
   attemptOf,
+  beginMs,
   cancelled,
   drainRun,
   emptyChain,
+  isSlow,
   judge,
   leaveGuard,
   noneWell,
+  promptDeadlines,
   startRun,
   tooLate,
   usefulFromMs,
 } from "./link-run.ts";
 import type { Pulled } from "./pull.ts";
 
-/** What a link without a history is taken to need to its first useful output. */
-export const beginMs = 500;
 /** A gap in a stream shorter than this is no stall, however little is left to play. */
 export const stallLeastMs = 500;
 /** Longest wait in the last link's queue; who would wait longer is refused by the engine. */
-export const queueMaxMs = 22_000;
-/** A probe, and a link that comes after one that hung, is waited for that many times its own p95, but at least so long. */
-const promptRatio = 2;
-const promptLeastMs = 800;
-
+const queueMaxMs = 22_000;
 /** A turn whose vendor hung has waited enough: from then on the spare is started beside a vendor that says nothing. */
 const waitedForMs = 8000;
 
@@ -170,7 +167,9 @@ export class ChainCall<Request, Event extends { type: string }> {
     hedge: boolean,
   ): LinkRun<Request, Event> {
     const last = this.#nextReady() === undefined;
-    const deadlines = this.#deadlinesOf(link, admission, last);
+    const soon = link.guard !== null && (this.#waits > 0 || admission?.probe === true);
+    const { deadlines: usual, lastDeadlines } = this.#parts;
+    const deadlines = last ? lastDeadlines : soon ? promptDeadlines(link, usual) : usual;
     const run = startRun({ link, call, request, admission, deadlines, hedge, last }, this.#context);
     if (!hedge) this.#tellFailover(link.provider.name, run.startedAtMs);
     return run;
@@ -186,15 +185,6 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (from === to) return;
     const addedMs = Math.max(0, atMs - fallen.atMs);
     options.observer?.failedOver?.({ stage: policy.stage, from, to, code, addedMs, midway });
-  }
-
-  #deadlinesOf(link: Link<Request, Event>, admission: Admission | null, last: boolean): ChainDeadlines {
-    const { deadlines, lastDeadlines } = this.#parts;
-    if (last) return lastDeadlines;
-    if (link.guard === null || !(this.#waits > 0 || admission?.probe === true)) return deadlines;
-    const needMs = link.guard.latency.quantileMs(slowQuantile) ?? beginMs;
-    const usefulMs = Math.min(deadlines.usefulMs, Math.max(promptLeastMs, promptRatio * needMs));
-    return { ...deadlines, usefulMs, connectMs: Math.min(deadlines.connectMs, usefulMs) };
   }
 
   /** A kept connection that was cut before it said anything may have been stale: the same link, once, on a fresh one. */
@@ -248,7 +238,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (run.usefulAtMs === null && run.call.useful) this.#becomeUseful(run);
     if (result === null) return null;
     if (result.outcome === "failed") {
-      if (pulled.kind === "overdue") this.#noteWait(run);
+      if (result.fault === tooLate) this.#noteWait(run);
       this.#noteFall(run, result);
       const other = run === this.#run ? this.#rival : this.#run;
       if (this.#rival === null || other === null) return result;
@@ -265,6 +255,7 @@ export class ChainCall<Request, Event extends { type: string }> {
   /** One deadline is what a turn waits, not one for each stage that hangs. */
   #noteWait(run: LinkRun<Request, Event>): void {
     const { clock, conversation } = this.#context;
+    if (run.link.provider.name === floorName) return;
     const midway = run.usefulAtMs !== null;
     this.#waits = midway ? Math.max(1, this.#waits) : this.#waits + 1;
     if (!midway) Object.assign(conversation ?? {}, { waitedAtMs: clock.nowMs(), waits: this.#waits });
@@ -287,9 +278,12 @@ export class ChainCall<Request, Event extends { type: string }> {
     const fromMs = usefulFromMs(run);
     run.admission?.useful(fromMs === null ? null : run.usefulAtMs - fromMs);
     this.#mayHedge = false;
-    observer?.useful?.(run.link.provider.name);
-    if (this.#parts.policy.stage !== "tts" || conversation === undefined) return;
     const { name } = run.link.provider;
+    observer?.useful?.(name);
+    if (conversation === undefined) return;
+    // Vendors are well again, or not all of them were ill.
+    if (name !== floorName && conversation.waits !== undefined) conversation.waits = 1;
+    if (this.#parts.policy.stage !== "tts") return;
     this.#parts.voices.set(conversation, name);
     // A voice that took over inside a sentence stays; the spare's gives way as soon as a vendor is well.
     if (this.#fallen?.midway === true && name !== floorName) conversation.preferred.tts = name;
@@ -299,8 +293,8 @@ export class ChainCall<Request, Event extends { type: string }> {
   #overtake(winner: LinkRun<Request, Event>): void {
     const loser = winner === this.#run ? this.#rival! : this.#run!;
     loser.extra = true;
-    // Beside the spare there is only who was given up already, or nearly.
-    const givenUp = winner.link.provider.name === floorName;
+    // Who had no time to answer is not to blame that the spare was faster.
+    const givenUp = winner.link.provider.name === floorName && isSlow(loser, this.#context.clock.nowMs());
     if (givenUp) this.#noteWait(loser);
     void this.#finish(loser, givenUp ? { outcome: "failed", fault: tooLate, overdueMs: 0 } : cancelled);
     this.#standAlone(winner, loser);

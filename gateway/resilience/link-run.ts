@@ -10,6 +10,7 @@ import type {
 } from "../providers/provider.ts";
 import type { ChainDeadlines, Continuation } from "./continuation.ts";
 import type { Admission, Guard } from "./guard.ts";
+import { slowQuantile } from "./hedge.ts";
 import type { Pull, Pulled } from "./pull.ts";
 import { openPull } from "./pull.ts";
 import type { Scope } from "./scope.ts";
@@ -17,6 +18,13 @@ import { openScope } from "./scope.ts";
 
 /** How long an aborted link may take to its `end` before it is left to itself, in ms (the contract says 50). */
 export const drainMs = 100;
+/** What a link without a history is taken to need to its first useful output. */
+export const beginMs = 500;
+/** A probe, and a link that comes after one that hung, is waited for that many times its own p95, but at least so long. */
+const promptRatio = 2;
+const promptLeastMs = 800;
+/** Share of what a link needs nearly always, after which its silence counts against it. */
+const slowRatio = 0.8;
 
 /** A link of a chain. */
 export interface Link<Request, Event> {
@@ -134,6 +142,22 @@ export function usefulFromMs<Request, Event>(run: LinkRun<Request, Event>): numb
   return from === undefined ? run.startedAtMs : from;
 }
 
+/** Deadlines where little time is left to wait. */
+export function promptDeadlines<Request, Event>(
+  { guard }: Link<Request, Event>,
+  deadlines: ChainDeadlines,
+): ChainDeadlines {
+  const needMs = guard?.latency.quantileMs(slowQuantile) ?? beginMs;
+  const usefulMs = Math.min(deadlines.usefulMs, Math.max(promptLeastMs, promptRatio * needMs));
+  return { ...deadlines, usefulMs, connectMs: Math.min(deadlines.connectMs, usefulMs) };
+}
+
+/** Whether a link that said nothing useful has had the time to. */
+export function isSlow<Request, Event>(run: LinkRun<Request, Event>, nowMs: number): boolean {
+  const needMs = run.link.guard?.latency.quantileMs(slowQuantile) ?? beginMs;
+  return nowMs - (usefulFromMs(run) ?? nowMs) >= slowRatio * needMs;
+}
+
 /** What a pulled event means for the link: null while it goes on. Appends to `run.out` what may be handed on. */
 export function judge<Request, Event extends { type: string }>(
   run: LinkRun<Request, Event>,
@@ -188,7 +212,8 @@ export function leaveGuard<Request, Event>(
   const { admission } = run;
   if (admission === null) return;
   if (result.outcome === "failed") admission.fail(result.fault);
-  else if (run.extra && !run.hedge) admission.outrun(nowMs - (usefulFromMs(run) ?? nowMs));
+  else if (run.extra && !run.hedge && isSlow(run, nowMs))
+    admission.outrun(nowMs - (usefulFromMs(run) ?? nowMs));
   else admission.end();
 }
 

@@ -14,9 +14,10 @@ import { aiDeadlines, aiPolicy } from "../../gateway/resilience/ai-policy.ts";
 import type { CapLimits } from "../../gateway/resilience/caps.ts";
 import type { Failover, Spent } from "../../gateway/resilience/chain.ts";
 import { createChain, drainMs } from "../../gateway/resilience/chain.ts";
-import { beginMs, stallLeastMs } from "../../gateway/resilience/chain-call.ts";
+import { stallLeastMs } from "../../gateway/resilience/chain-call.ts";
 import type { Guards } from "../../gateway/resilience/guard.ts";
 import { createGuards } from "../../gateway/resilience/guard.ts";
+import { beginMs } from "../../gateway/resilience/link-run.ts";
 import { ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
 import type { FakeClock } from "../turn/fake-clock.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";
@@ -217,8 +218,41 @@ describe("a guarded chain", () => {
     // Two that hung are no accident.
     const third = await callAi(world, [hanging(), spare], { context: { conversation } });
     expect([third.said, third.tookMs]).toEqual(["I am the spare.", 0]);
-    // Who was nearly given up anyway has failed: hanging vendors open their breakers.
+  });
+
+  it("does not blame a vendor who had no time to answer because the spare did so at once", async () => {
+    const world = openWorld();
+    const conversation = { ...openMemory(), waitedAtMs: world.clock.nowMs(), waits: 2 };
+    const vendor = ai("a", [{ wait: 250 }, text("Well.")]);
+    for (let call = 0; call < 8; call += 1) {
+      const { said } = await callAi(
+        world,
+        [vendor, ai("embedded", [{ wait: 50 }, text("I am the spare.")])],
+        {
+          context: { conversation },
+        },
+      );
+      expect(said).toBe("I am the spare.");
+    }
+    expect(world.guards.of("ai", "a").state).toBe("closed");
     expect(world.guards.of("ai", "a").latency.quantileMs(0.5)).toBeNull();
+    // The wait is not renewed by it: eight seconds later all is as usual.
+    await world.clock.advance(8_000);
+    const later = await callAi(world, [vendor, ai("embedded", [text("I am the spare.")])], {
+      context: { conversation },
+    });
+    expect(later.said).toBe("Well.");
+  });
+
+  it("blames a vendor who hangs though the spare stood beside it", async () => {
+    const world = openWorld();
+    for (let call = 0; call < 8; call += 1) {
+      const conversation = { ...openMemory(), waitedAtMs: world.clock.nowMs() };
+      await callAi(world, [ai("a", [{ hang: true }]), ai("embedded", [text("I am the spare.")])], {
+        context: { conversation },
+      });
+    }
+    expect(world.guards.of("ai", "a").state).toBe("open");
   });
 
   it("starts a slow spare so early that it is ready when the vendor beside it turns out to hang", async () => {
