@@ -23,16 +23,20 @@ export interface Tolerances {
   missingWords: number;
   /** Beside those that `repeatedWordsPerSwitch` allows. */
   repeatedWords: number;
-  /** For vendors that don't tell where their words lie. */
+  /** For each change of voice, where vendors don't tell where their words lie. */
   repeatedWordsPerSwitch: number;
   /** Words in the conversation's history that were not heard. */
   unheardWords: number;
-  /** Gap inside a reply beyond the pauses of speech; null: not judged. */
-  gapP95Ms: number | null;
-  /** Last voiced sample to first sound; null: not judged. */
-  firstSoundP95Ms: number | null;
+  /** Gap inside a reply beyond the pauses of speech, in half of the replies; null: not judged. */
+  gapMedianMs: number | null;
+  /** The same in 95 % of the replies; of fewer than 20, in all but the worst. Null: not judged. */
+  gapMs: number | null;
+  /** Last voiced sample to first sound, counted as `gapMs` is; null: not judged. */
+  firstSoundMs: number | null;
   /** Functions called more than once for one question. */
   repeatedTools: number;
+  /** Turns that must be answered in each second of the phase, where not all can be; null: not judged. */
+  answeredPerSecond: number | null;
 }
 
 /** None may be silent, lost, repeated or invented. */
@@ -43,9 +47,11 @@ export const strict: Readonly<Tolerances> = {
   repeatedWords: 0,
   repeatedWordsPerSwitch: 0,
   unheardWords: 0,
-  gapP95Ms: 500,
-  firstSoundP95Ms: null,
+  gapMedianMs: 0,
+  gapMs: 500,
+  firstSoundMs: null,
   repeatedTools: 0,
+  answeredPerSecond: null,
 };
 
 export interface Drill {
@@ -81,4 +87,14 @@ export function standinsOf(drill: Drill): StandinName[] {
   return (["stt", "ai", "tts"] as const).flatMap((capability) =>
     drill.chains[capability].flatMap((link) => standinOf(capability, link) ?? []),
   );
+}
+
+/** Vendors that the drill's settings cap, with what each may have in flight. */
+export function capsOf({ settings }: Drill): { standin: StandinName; inFlight: number }[] {
+  return Object.entries(settings).flatMap(([name, value]) => {
+    const [, link, stage] = /^PARLEY_([A-Z]+)_(STT|AI|TTS)_IN_FLIGHT$/.exec(name) ?? [];
+    if (link === undefined || stage === undefined) return [];
+    const standin = standinOf(stage.toLowerCase() as Capability, link.toLowerCase());
+    return standin === null ? [] : [{ standin, inFlight: Number(value) }];
+  });
 }

@@ -42,7 +42,7 @@ export function experimentOf(drill: Drill, seed: number, sessions: number): Reco
   const probes = Object.entries(drill.tolerances).map(([name, tolerance]) => ({
     type: "probe",
     name,
-    tolerance: tolerance === null ? null : { type: "range", range: [0, tolerance] },
+    tolerance: tolerance === null ? null : { type: "range", range: rangeOf(name, tolerance) },
     provider: { type: "process", path: "npm", arguments: ["run", "drill", "--", drill.name] },
   }));
   return {
@@ -57,6 +57,11 @@ export function experimentOf(drill: Drill, seed: number, sessions: number): Reco
       { type: "action", name: "take all faults off", provider: { type: "http", method: "DELETE" } },
     ],
   };
+}
+
+/** Tolerances are what may be at most, but for what must be answered at least. */
+function rangeOf(name: string, tolerance: number): [number, number] {
+  return name === "answeredPerSecond" ? [tolerance, Number.MAX_SAFE_INTEGER] : [0, tolerance];
 }
 
 function actionOf({ atMs, standins, fault }: Drill["steps"][number]): Activity {

@@ -93,7 +93,8 @@ function findDrills(name: string): Drill[] {
 
 function describe(probe: Probe): string {
   const value = probe.value === null ? "none" : Number(probe.value.toFixed(1));
-  const wanted = probe.tolerance === null || probe.tolerance > 1e9 ? "" : ` (at most ${probe.tolerance})`;
+  const bound = probe.isLeast ? "at least" : "at most";
+  const wanted = probe.tolerance === null || probe.tolerance > 1e9 ? "" : ` (${bound} ${probe.tolerance})`;
   return `    ${probe.isMet === false ? "✗" : probe.isMet ? "✓" : "·"} ${probe.name}: ${value} ${probe.unit}${wanted}`;
 }
 

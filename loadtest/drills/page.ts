@@ -109,13 +109,13 @@ function drawTimeline(run: DrillRun): string {
 }
 
 function drawProbes(title: string, probes: readonly Probe[]): string {
-  const rows = probes.map(({ name, value, unit, tolerance, isMet }) => {
+  const rows = probes.map(({ name, value, unit, tolerance, isLeast, isMet }) => {
     const sign = isMet === null ? "" : isMet ? "✓" : "✗";
     const shown = value === null ? "none" : Number(value.toFixed(1));
-    const wanted = tolerance === null || tolerance > 1e9 ? "" : tolerance;
+    const wanted = tolerance === null || tolerance > 1e9 ? "" : `${isLeast ? "≥" : "≤"} ${tolerance}`;
     return `<tr class="${isMet === false ? "bad" : ""}"><td>${sign}</td><td>${escapeText(name)}</td><td>${shown} ${escapeText(unit)}</td><td>${wanted}</td></tr>`;
   });
-  return `<section><h2>${title}</h2><table><tr><th></th><th>measured</th><th>value</th><th>at most</th></tr>${rows.join("")}</table></section>`;
+  return `<section><h2>${title}</h2><table><tr><th></th><th>measured</th><th>value</th><th>wanted</th></tr>${rows.join("")}</table></section>`;
 }
 
 function drawTurn(turn: JudgedTurn): string {

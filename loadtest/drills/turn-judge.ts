@@ -53,7 +53,7 @@ export interface TurnVerdict {
   gapMs: number;
   /** Last voiced sample to first sound. */
   firstSoundMs: number | null;
-  /** Changes of vendor within the turn. */
+  /** Changes of voice inside a sentence. */
   switches: number;
 }
 
@@ -105,10 +105,7 @@ export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
     unheard: judgeHistory(evidence, speech.words),
     gapMs: longestGapMs(sources, stretches),
     firstSoundMs: turn.firstSoundAtMs === null ? null : turn.firstSoundAtMs - turn.lastVoicedAtMs,
-    switches: Math.max(
-      (turn.report?.providers ?? []).filter(({ outcome }) => outcome === "failed").length,
-      countBrokenOff(sources, stretches),
-    ),
+    switches: countBrokenOff(sources, stretches),
   };
 }
 

@@ -1,0 +1,55 @@
+/** How a drill is written down: what it changes of the usual one. */
+import type { Fault, FaultKind, StandinName } from "../standins/standin.ts";
+import { type Drill, type FaultStep, strict, type Talk, type Tolerances } from "./drill.ts";
+
+export const usualChains: Drill["chains"] = {
+  stt: ["google", "deepgram", "embedded"],
+  ai: ["gemini", "claude", "embedded"],
+  tts: ["google", "elevenlabs", "embedded"],
+};
+
+/** The deadline of a stage whose vendor hangs is waited out once. */
+export const deadlineMs = { stt: 1500, ai: 2000, tts: 1200 } as const;
+
+/** Google's streaming voices don't tell where their words lie. */
+export const withoutWordTimes: Partial<Tolerances> = { repeatedWordsPerSwitch: 1 };
+
+export interface Spec {
+  name: string;
+  title: string;
+  hypothesis?: string;
+  talk?: Talk;
+  steps: readonly FaultStep[];
+  chains?: Partial<Drill["chains"]>;
+  settings?: Record<string, string>;
+  tolerances?: Partial<Tolerances>;
+  sessions?: number;
+  isCanary?: boolean;
+}
+
+const usualHypothesis =
+  "Every question is answered in full: no silent turn, no turn lost, no word missing, repeated or remembered unheard; then the first vendor is back.";
+
+export function makeDrill(spec: Spec): Drill {
+  return {
+    name: spec.name,
+    title: spec.title,
+    hypothesis: spec.hypothesis ?? usualHypothesis,
+    chains: { ...usualChains, ...spec.chains },
+    settings: spec.settings ?? {},
+    talk: spec.talk ?? "short",
+    steps: spec.steps,
+    tolerances: { ...strict, ...spec.tolerances },
+    sessions: spec.sessions ?? null,
+    isCanary: spec.isCanary === true,
+  };
+}
+
+/** A fault from the beginning of the phase to its end. */
+export function on(
+  standins: readonly StandinName[],
+  kind: FaultKind,
+  more: Omit<Fault, "kind"> = {},
+): FaultStep {
+  return { atMs: 0, standins, fault: { kind, ...more } };
+}
