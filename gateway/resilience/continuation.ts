@@ -18,8 +18,8 @@ export interface Continuation<Request, Event> {
   nextRequest(link?: string): Request | null;
   /** Takes an event of the link and appends to `out` what is handed on for it. A fault gives the link up. */
   take(event: Event, out: Event[]): ProviderFault | null;
-  /** The link says that it completed: appends what was held back. A fault if its work is of no use. */
-  complete(out: Event[]): ProviderFault | null;
+  /** The link (the `last` that may be asked) says that it completed: appends what was held back. A fault if its work is of no use. */
+  complete(out: Event[], last?: boolean): ProviderFault | null;
   /**
    * The link failed. "done": nothing is missing; "next": another may go on. Appends to `out` what is still handed on of
    * it (the end of a sound). It may take a moment to find out where the link was.

@@ -193,7 +193,7 @@ function judgeEvent<Request, Event extends { type: string }>(
   addUsage(run.usage, event.usage);
   addUsage(usage, event.usage);
   if (event.outcome === "completed") {
-    const fault = run.call.complete(run.out);
+    const fault = run.call.complete(run.out, run.last);
     return fault === null ? { outcome: "completed" } : failed(fault);
   }
   return context.signal.aborted ? cancelled : failed(event.error ?? givenUp);

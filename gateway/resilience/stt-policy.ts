@@ -41,6 +41,19 @@ interface Reading {
   sinceMs: number;
 }
 
+/** Who understood nothing of a request; links that stand beside each other share it. */
+interface Doubt {
+  by: SttEvent | null;
+}
+
+const doubts = new WeakMap<SttRequest, Doubt>();
+
+function doubtOf(request: SttRequest): Doubt {
+  const doubt = doubts.get(request) ?? { by: null };
+  doubts.set(request, doubt);
+  return doubt;
+}
+
 function createSttContinuation(
   request: SttRequest,
   clock: Clock,
@@ -48,9 +61,9 @@ function createSttContinuation(
 ): Continuation<SttRequest, SttEvent> {
   let reading: Reading = { state: "unread", sinceMs: 0 };
   let hasFinal = false;
-  /** The transcript of a link that understood nothing, until another one was asked. */
+  /** The transcript of a link that understood nothing. */
   let empty: SttEvent | null = null;
-  let doubted = false;
+  const doubt = doubtOf(request);
   /** What was said last of when the link is due, and by which deadlines. */
   let told: { dueAtMs: number; startedAtMs: number; deadlines: ChainDeadlines } | null = null;
 
@@ -68,27 +81,35 @@ function createSttContinuation(
     },
     nextRequest() {
       reading = { state: "unread", sinceMs: clock.nowMs() };
+      empty = null;
       return { ...request, audio: watchReading(request.audio, reading, clock, moved) };
     },
     take(event, out) {
       if (event.type === "final") {
-        empty = event.text.trim() === "" ? event : null;
+        const isEmpty = event.text.trim() === "";
         const heardMs = (event.untilSample - request.audio.fromSample) / (request.audio.sampleRateHz / 1_000);
-        if (empty !== null && !doubted && heardMs >= doubtedFromMs) return null;
+        if (isEmpty && doubt.by === null && heardMs >= doubtedFromMs) {
+          empty = event;
+          return null;
+        }
         hasFinal = true;
       }
       out.push(event);
       return null;
     },
-    complete() {
+    complete(out, last) {
       if (hasFinal) return null;
       if (empty === null) return noTranscript;
-      doubted = true;
-      return nothingUnderstood;
+      const agreed = doubt.by !== null && doubt.by !== empty;
+      doubt.by ??= empty;
+      if (!agreed && last !== true) return nothingUnderstood;
+      out.push(empty);
+      hasFinal = true;
+      return null;
     },
     exhausted(out) {
-      if (empty === null) return false;
-      out.push(empty);
+      if (doubt.by === null) return false;
+      out.push(doubt.by);
       return true;
     },
     // A link that delivered the transcript of the whole has done its work, however it ends.

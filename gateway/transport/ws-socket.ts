@@ -192,7 +192,12 @@ export class WsSocket implements TransportSocket {
     if (this.#ending !== null || this.#ws.readyState !== WebSocket.OPEN) return "closed";
     const { limits } = this.#shared;
     const size = typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
-    const waiting = this.#ws.bufferedAmount;
+    let waiting = this.#ws.bufferedAmount;
+    if (waiting + size > this.#highBytes && this.#raw.writableCorked > 0) {
+      // What was kept back says nothing about how fast the client reads.
+      this.#raw.uncork();
+      waiting = this.#ws.bufferedAmount;
+    }
     if (waiting === 0) this.#ceilingBytes = limits.sendBufferBytes;
     // One message larger than the whole buffer must be possible (a long item that the client retrieves): the client is
     // slow only if more piles up behind it than the buffer holds.
@@ -206,7 +211,7 @@ export class WsSocket implements TransportSocket {
     this.#shared.sentBytes += size;
     const watched = this.#backlogged || waiting + size > this.#highBytes;
     const [frame, payload] = framesOf(data, size);
-    if (waiting + size <= heldBackBytes) flushRound.hold(this.#raw);
+    if (waiting + size <= Math.min(heldBackBytes, this.#highBytes)) flushRound.hold(this.#raw);
     else if (this.#raw.writableCorked > 0) this.#raw.uncork();
     // Past the library, which writes header and payload of every message apart: one buffer costs a third less. Nothing of
     // the library's own can be in between: it has no compression to wait for, its pings and closes are written at once too.

@@ -159,6 +159,7 @@ describe("a chain of recognisers", () => {
         { type: "final", text: " " },
         { type: "end", outcome: "completed" },
       ]);
+      expect(alone.attempts).toMatchObject([{ provider: "a", outcome: "completed" }]);
       const down = await run(
         () => [listener("a", [nothing(longSamples)]), listener("b", [{ fail: "provider_unavailable" }])],
         long,

@@ -174,7 +174,7 @@ function spoil(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: Mutant | undef
       return {
         nextRequest,
         take: (event, out) => call.take(event, out),
-        complete: (out) => call.complete(out),
+        complete: (out, last) => call.complete(out, last),
         fail: (out) => call.fail(out),
         dueAtMs: (...at) => call.dueAtMs(...at),
         get useful() {

@@ -3,7 +3,7 @@
  * round of windows; decide; one message back.
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { FrontEnd } from "./front-end.ts";
+import { FrontEnd, type FrontEndLimits } from "./front-end.ts";
 import { GateBank } from "./gate-bank.ts";
 import { type AudioMemory, header, viewAudioMemory } from "./layout.ts";
 import { BlockPool } from "./sample-chain.ts";
@@ -27,6 +27,8 @@ const stretchAtMost = 3;
 class AudioThread {
   private readonly options: ThreadOptions;
   private readonly port: MessagePort;
+  /** Of a tick, shared by all channels. */
+  private readonly limits: FrontEndLimits;
   private readonly memory: AudioMemory;
   private readonly pool: BlockPool;
   private readonly silero: SileroBatch;
@@ -41,6 +43,7 @@ class AudioThread {
 
   constructor(options: ThreadOptions, port: MessagePort, silero: SileroBatch) {
     this.options = options;
+    this.limits = { maxKeptBlocks: options.maxKeptBlocks, maxWindowsPerTick: options.maxWindowsPerTick };
     this.port = port;
     this.silero = silero;
     this.memory = viewAudioMemory(options.buffers);
@@ -56,19 +59,20 @@ class AudioThread {
     while (!this.stopping) {
       await this.tick();
       // A late tick is not made up for: the next one finds all that has come.
-      nextMs = Math.max(nextMs + this.tickMs, this.nowMs());
+      nextMs = Math.max(nextMs + this.options.tickMs * this.stretch, this.nowMs());
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, nextMs - this.nowMs())));
     }
     await this.silero.close();
   }
 
-  private get tickMs(): number {
-    const stretch = this.channels.length / calmSessions;
-    return this.options.tickMs * Math.min(stretchAtMost, Math.max(1, stretch));
+  /** Of ticks, by how many sessions there are: what one of them may do grows with it. */
+  private get stretch(): number {
+    return Math.min(stretchAtMost, Math.max(1, this.channels.length / calmSessions));
   }
 
   private async tick(): Promise<void> {
     const takenAtMs = this.nowMs();
+    this.limits.maxWindowsPerTick = Math.ceil(this.options.maxWindowsPerTick * this.stretch);
     // First how far the rings were written, then the messages: settings are known before the bytes they hold for.
     for (const channel of this.channels) channel.snapshotRing();
     this.receive();
@@ -114,7 +118,7 @@ class AudioThread {
   }
 
   private open(snapshot: ThreadOptions["channels"][number]): void {
-    const channel = new FrontEnd(this.memory, this.pool, this.options, this.gates, this.events, snapshot);
+    const channel = new FrontEnd(this.memory, this.pool, this.limits, this.gates, this.events, snapshot);
     channel.snapshotRing();
     this.bySlot[snapshot.slot] = channel;
     this.channels.push(channel);
@@ -127,9 +131,9 @@ class AudioThread {
     this.closed.push(channel.slot);
   }
 
-  /** Each round takes one window of every channel that has one; in real time there is one round at most. */
+  /** Each round takes one window of every channel that has one; in real time there are few. */
   private async decideWindows(): Promise<void> {
-    for (let round = 0; round < this.options.maxWindowsPerTick; round++) {
+    for (let round = 0; round < this.limits.maxWindowsPerTick; round++) {
       let windows = 0;
       let decided = 0;
       for (let at = 0; at < this.channels.length; ) {

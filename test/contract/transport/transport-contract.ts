@@ -553,6 +553,17 @@ export function describeTransport(name: string, make: TransportFactory): void {
       expect(visit.closes).toEqual([{ code: 4001, reason: "slow_client" }]);
     });
 
+    it("keeps a client that reads on, though more comes at once than the buffer holds", async () => {
+      const { client, visit } = await enter(await build({ sendBufferBytes: 64 * 1024 }));
+      const piece = "x".repeat(8 * 1024);
+      for (let sends = 0; sends < 12; sends++) expect(visit.socket.send(piece)).not.toBe("closed");
+      let arrived = 0;
+      await new Promise<void>((resolve) => {
+        client.on("message", () => ++arrived === 12 && resolve());
+      });
+      expect(visit.closes).toEqual([]);
+    });
+
     it("sends one message that is larger than the whole buffer", async () => {
       const { client, visit } = await enter(await build({ sendBufferBytes: 64 * 1024 }));
       const arrived = once(client, "message");
