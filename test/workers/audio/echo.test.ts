@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ManagedAudioBus } from "../../../workers/audio/bus.ts";
 import type { BusChannel } from "../../../workers/audio/channel.ts";
-import type { FrontEndEvent } from "../../../workers/audio/messages.ts";
+import type { FrontEndEvent, FrontEndSettings } from "../../../workers/audio/messages.ts";
 import type { FliteVoice } from "../../../workers/speech/flite.ts";
 import {
   bytesOf,
@@ -128,8 +128,8 @@ async function hear(
   await heard(channel, Math.floor(to / 512) * 512);
 }
 
-async function listen(scene: EchoScene, echoGuard = true): Promise<FrontEndEvent[]> {
-  const channel = bus.open({ ...plainSettings, echoGuard })!;
+async function listen(scene: EchoScene, settings: Partial<FrontEndSettings> = {}): Promise<FrontEndEvent[]> {
+  const channel = bus.open({ ...plainSettings, echoGuard: true, ...settings })!;
   const events = collect(channel);
   await hear(channel, record(scene), 0, sceneSamples);
   channel.close();
@@ -141,7 +141,7 @@ const begins = (events: FrontEndEvent[]): FrontEndEvent[] =>
 
 describe("the gateway's own voice, coming back", () => {
   it("would interrupt it without the guard", async () => {
-    const events = await listen({ reply: "slt", couplingDb: -20, delayMs: 150 }, false);
+    const events = await listen({ reply: "slt", couplingDb: -20, delayMs: 150 }, { echoGuard: false });
     expect(begins(events).length).toBeGreaterThan(2);
   });
 
@@ -178,6 +178,25 @@ describe("the gateway's own voice, coming back", () => {
     await hear(channel, recording, middle, sceneSamples, told);
     channel.close();
     expect(events).toEqual([]);
+  });
+});
+
+describe("the noise floor that a client is told of", () => {
+  const roomDb = -60;
+  const highest = async (couplingDb: number, echoGuard: boolean): Promise<number> => {
+    const scene: EchoScene = { reply: "slt", couplingDb, delayMs: 150, noiseDb: roomDb };
+    const events = await listen(scene, { echoGuard, levelIntervalMs: 96 });
+    return Math.max(...events.flatMap((event) => (event.type === "level" ? event.noiseDb : [])));
+  };
+
+  for (const couplingDb of [-20, -10]) {
+    it(`stays the room's while a reply comes back ${-couplingDb} dB down`, async () => {
+      expect(Math.abs((await highest(couplingDb, true)) - roomDb)).toBeLessThan(3);
+    });
+  }
+
+  it("would rise with the echo without the guard", async () => {
+    expect(await highest(-20, false)).toBeGreaterThan(roomDb + 6);
   });
 });
 
