@@ -29,7 +29,10 @@ export interface Price {
   readOn: string;
 }
 
-/** List prices without discounts; for models with steps, those of short prompts. What isn't here has no price. */
+/**
+ * List prices without discounts and free quotas; for models with steps, those of short prompts. A price is for what is counted
+ * (a provider's usage), whatever else the vendor charges by. What isn't here has no price.
+ */
 export const listPrices: readonly Price[] = [
   {
     provider: "gemini",
@@ -112,7 +115,22 @@ export const listPrices: readonly Price[] = [
     provider: "openai",
     capability: "tts",
     model: "gpt-4o-mini-tts*",
-    usd: { inputTokens: 0.6, outputTokens: 12 },
+    // Charged by tokens of audio, which no answer tells: OpenAI's own estimate. So are those of the transcribers below.
+    usd: { audioMinutes: 0.015 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "openai",
+    capability: "tts",
+    model: "tts-1-hd*",
+    usd: { characters: 30 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "openai",
+    capability: "tts",
+    model: "tts-1*",
+    usd: { characters: 15 },
     readOn: "2026-11-21",
   },
   {
@@ -126,14 +144,57 @@ export const listPrices: readonly Price[] = [
     provider: "openai",
     capability: "stt",
     model: "gpt-4o-transcribe*",
-    usd: { inputTokens: 2.5, outputTokens: 10 },
+    usd: { audioMinutes: 0.006 },
     readOn: "2026-11-21",
   },
   {
     provider: "openai",
     capability: "stt",
     model: "gpt-4o-mini-transcribe*",
-    usd: { inputTokens: 1.25, outputTokens: 5 },
+    usd: { audioMinutes: 0.003 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "openai",
+    capability: "stt",
+    model: "whisper-1",
+    usd: { audioMinutes: 0.006 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "google",
+    capability: "stt",
+    // API v1, without leave to keep the audio; with it 0.016.
+    model: "latest_*",
+    usd: { audioMinutes: 0.024 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "google",
+    capability: "tts",
+    model: "chirp3-hd",
+    usd: { characters: 30 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "google",
+    capability: "tts",
+    model: "studio",
+    usd: { characters: 160 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "google",
+    capability: "tts",
+    model: "neural2",
+    usd: { characters: 16 },
+    readOn: "2026-11-21",
+  },
+  {
+    provider: "google",
+    capability: "tts",
+    model: "standard",
+    usd: { characters: 4 },
     readOn: "2026-11-21",
   },
   {

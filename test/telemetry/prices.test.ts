@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { vendorSettings } from "../../gateway/config-vendors.ts";
+import { vendorRows, vendorSettings } from "../../gateway/config-vendors.ts";
 import { createPriceTable, listPrices, readPrices } from "../../gateway/telemetry/prices.ts";
 
 const home = mkdtempSync(join(tmpdir(), "parley-prices-"));
@@ -15,6 +15,19 @@ const mine = {
   usd: { inputTokens: 1, outputTokens: 2 },
   readOn: "2026-01-02",
 } as const;
+
+/** What providers count, by stage. */
+const counted = {
+  stt: { audioMs: 60_000 },
+  ai: { inputTokens: 1000, outputTokens: 1000 },
+  tts: { characters: 1000, audioMs: 60_000 },
+};
+/** Vendors without a list price, each with the reason. */
+const unpriced: Readonly<Record<string, string>> = {
+  "tts/cartesia": "sold as credits of a monthly plan, each plan with a price of its own for them",
+};
+/** What a voice of Google's is charged as. */
+const voiceModels: Readonly<Record<string, string>> = { "en-US-Chirp3-HD-Aoede": "chirp3-hd" };
 
 function write(content: unknown): string {
   const path = join(home, "prices.json");
@@ -49,18 +62,25 @@ describe("the table of prices", () => {
     expect(table.costUsd("claude", "ai", "claude-haiku-5-5", { outputTokens: 1e6 })).toBe(0.5);
   });
 
-  it("knows the default models of the answerers, and the day of every price", () => {
-    const table = createPriceTable();
-    const { geminiModel, claudeModel, openaiModel } = vendorSettings;
-    for (const [provider, { fallback }] of [
-      ["gemini", geminiModel],
-      ["claude", claudeModel],
-      ["openai", openaiModel],
-    ] as const)
-      expect(
-        table.costUsd(provider, "ai", fallback(), { inputTokens: 1000, outputTokens: 1000 }),
-      ).toBeGreaterThan(0);
+  it.each(vendorRows.map((row) => [`${row.stage}/${row.name}`, row] as const))(
+    "prices what is counted of %s's default model, or says why not",
+    (key, { stage, name, model, voice }) => {
+      const asked =
+        model === null ? voiceModels[vendorSettings[voice!].fallback()]! : vendorSettings[model].fallback();
+      const costUsd = createPriceTable().costUsd(name, stage, asked, counted[stage]);
+      if (Object.hasOwn(unpriced, key)) expect(costUsd).toBeNull();
+      else expect(costUsd).toBeGreaterThan(0);
+    },
+  );
+
+  it("knows the day of every price", () => {
     for (const { readOn } of listPrices) expect(readOn).toMatch(/^20\d\d-\d\d-\d\d$/);
+  });
+
+  it("reads the example of the docs", () => {
+    const text = readFileSync(new URL("../../docs/resilience.md", import.meta.url), "utf8");
+    const example = /```json\n(.*?)```/s.exec(text)?.[1] ?? "";
+    expect(readPrices(write(example))).toHaveLength(1);
   });
 
   it.each([
