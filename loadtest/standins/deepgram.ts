@@ -10,6 +10,8 @@ import type { CallPlan, FaultKind, Standin, StandinWorld } from "./standin.ts";
 export interface DeepgramOptions {
   /** Without audio or a KeepAlive for that long a connection is closed. Default: Deepgram's 10 s. */
   keepAliveMs?: number;
+  /** What its last message says that it heard, in place of what it did. */
+  durationSeconds?: number;
 }
 
 const maxMessageBytes = 2_097_152;
@@ -43,7 +45,7 @@ export async function startDeepgram(world: StandinWorld, options: DeepgramOption
     socket.on("close", () => plan.cancel());
     if (answerUpgrade(plan, request, socket)) return;
     sockets.handleUpgrade(request, socket, head, (webSocket) =>
-      new LiveCall({ world, plan, webSocket, socket, keepAliveMs: options.keepAliveMs ?? 10_000 }).serve(),
+      new LiveCall({ world, plan, webSocket, socket, ...options }).serve(),
     );
   });
   return {
@@ -105,13 +107,12 @@ function resetSocket(socket: Duplex): void {
   (socket as Duplex & { resetAndDestroy?(): void }).resetAndDestroy?.();
 }
 
-interface LiveCallOptions {
+interface LiveCallOptions extends DeepgramOptions {
   world: StandinWorld;
   plan: CallPlan;
   webSocket: WebSocket;
   /** Under `webSocket`, to cut it. */
   socket: Duplex;
-  keepAliveMs: number;
 }
 
 class LiveCall {
@@ -119,6 +120,7 @@ class LiveCall {
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
   readonly #keepAliveMs: number;
+  readonly #durationSeconds: number | null;
   readonly #hearing: Hearing;
   readonly #pieces: Pieces;
   readonly #requestId: string;
@@ -127,7 +129,8 @@ class LiveCall {
   #closing = false;
   #over = false;
 
-  constructor({ world, plan, webSocket, socket, keepAliveMs }: LiveCallOptions) {
+  constructor({ world, plan, webSocket, socket, keepAliveMs = 10_000, durationSeconds }: LiveCallOptions) {
+    this.#durationSeconds = durationSeconds ?? null;
     this.#plan = plan;
     this.#webSocket = webSocket;
     this.#socket = socket;
@@ -234,10 +237,11 @@ class LiveCall {
   }
 
   #bye(): void {
+    const duration = this.#durationSeconds ?? this.#hearing.untilSample / 16_000;
     this.#send({
       ...{ type: "Metadata", transaction_key: "deprecated", request_id: this.#requestId },
       sha256: createHash("sha256").update(this.#requestId).digest("hex"),
-      ...{ created: new Date().toISOString(), duration: this.#hearing.untilSample / 16_000, channels: 1 },
+      ...{ created: new Date().toISOString(), duration, channels: 1 },
     });
     this.#end("completed");
     this.#webSocket.close(1000);

@@ -176,7 +176,7 @@ class StreamingCall {
     clearTimeout(this.#timers.audio);
     const { firstMs, fault } = this.#plan;
     if (fault?.kind === "empty_answer") this.#pieces.final(firstMs, () => undefined);
-    else this.#settle(firstMs);
+    else this.#settle(firstMs, this.#hearing.untilSample, true);
     this.#pieces.after(() => {
       this.#close("completed");
       this.#call.end();
@@ -184,13 +184,14 @@ class StreamingCall {
   }
 
   /** Makes the words so far final. */
-  #settle(waitMs: number, endSample = this.#hearing.untilSample): void {
+  #settle(waitMs: number, endSample: number, isLast = false): void {
     const { text, untilSample } = this.#hearing.settle(endSample);
+    const billed = isLast ? { totalBilledTime: { seconds: String(Math.ceil(untilSample / 16_000)) } } : {};
     // Nothing is said of what holds no words; that, too, takes its time.
-    if (text === "") return this.#pieces.final(waitMs, () => undefined);
+    if (text === "") return this.#pieces.final(waitMs, () => isLast && this.#write(billed));
     this.#heard.push(text);
     const shown = this.#plan.fault?.kind === "final_without_audio" ? "" : text;
-    this.#pieces.final(waitMs, () => this.#write(resultOf(shown, untilSample, true)));
+    this.#pieces.final(waitMs, () => this.#write({ ...resultOf(shown, untilSample, true), ...billed }));
   }
 
   #write(message: unknown): void {
@@ -259,7 +260,7 @@ class StreamingCall {
   }
 }
 
-function resultOf(text: string, untilSample: number, isFinal: boolean): unknown {
+function resultOf(text: string, untilSample: number, isFinal: boolean): object {
   const ms = untilSample / 16;
   return {
     results: [

@@ -73,15 +73,28 @@ async function answer(
     return refuse(response, 400, "invalid_request");
   }
   if (!(await plan.wait(plan.firstMs))) return;
-  tell(world, plan, pcm, response);
+  tell(world, plan, { pcm, model: String(form.get("model")) }, response);
 }
 
-function tell(world: StandinWorld, plan: CallPlan, pcm: Int16Array, response: ServerResponse): void {
+/** Models are charged by the minute, begun seconds full, or by tokens. */
+function usageOf({ pcm, model }: Asked, text: string): object {
+  const seconds = pcm.length / 16_000;
+  if (!model.startsWith("gpt-4o")) return { type: "duration", seconds: Math.ceil(seconds) };
+  const [input, output] = [Math.ceil(seconds * 10), Math.ceil(text.length / 4)];
+  return { type: "tokens", input_tokens: input, output_tokens: output, total_tokens: input + output };
+}
+
+interface Asked {
+  pcm: Int16Array;
+  model: string;
+}
+
+function tell(world: StandinWorld, plan: CallPlan, asked: Asked, response: ServerResponse): void {
   const kind = plan.fault?.kind;
-  const { text } = world.hear(pcm);
+  const { text } = world.hear(asked.pcm);
   plan.note({ text, sampleRateHz: 16_000 });
   const isEmpty = kind === "empty_answer" || kind === "final_without_audio";
-  const whole = Buffer.from(JSON.stringify({ text: isEmpty ? "" : text }));
+  const whole = Buffer.from(JSON.stringify({ text: isEmpty ? "" : text, usage: usageOf(asked, text) }));
   const half = whole.subarray(0, whole.length >> 1);
   // A single piece answers: whatever fails in the stream fails in the middle of it.
   switch (kind) {

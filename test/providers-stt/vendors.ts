@@ -41,6 +41,7 @@ export interface VendorBench {
 export interface BenchOptions {
   google?: GoogleSttOptions & Pick<GoogleEarOptions, "streamLimits">;
   deepgram?: DeepgramOptions;
+  openaiModel?: string;
   /** When Deepgram's provider sends a KeepAlive. */
   sendKeepAliveMs?: number;
   /** One stream or connection at a time. */
@@ -71,7 +72,7 @@ export async function openBench(name: VendorName, options: BenchOptions = {}): P
             ...(options.sendKeepAliveMs ? { keepAliveMs: options.sendKeepAliveMs } : {}),
             ...(options.onePlace ? { socketsMax: 1 } : {}),
           })
-        : createOpenAiStt(base);
+        : createOpenAiStt({ ...base, model: options.openaiModel ?? "" });
   return {
     ...{ name, standinName, world, standin, stt },
     async close() {

@@ -144,6 +144,10 @@ export class DeepgramListening {
     if (message.type === "Results") return this.#takeResults(message);
     if (message.type === "Error") return this.#fail(vendorFault("the recogniser reported an error"));
     if (message.type === "Metadata" && this.#closing) {
+      const { duration } = message;
+      // What is billed. It is not waited for: mostly the words are there before it.
+      if (typeof duration === "number" && duration >= 0)
+        this.#call.usage.audioMs = Math.round(duration * 1000);
       this.#allSaid = true;
       this.#changed();
     }

@@ -8,7 +8,7 @@ import type { AudioPiece, ProviderFault, SttEvent, SttRequest } from "../provide
 import { brokenOff, faultFromError, malformedAnswer } from "../vendor-fault.ts";
 import type { StreamCall } from "../vendor-stream.ts";
 import { AudioMessages } from "./audio-messages.ts";
-import type { SpeechResult, SpeechStream, SpeechStreamOptions } from "./google-stream.ts";
+import type { SpeechHandlers, SpeechResult, SpeechStream } from "./google-stream.ts";
 import { isBrokenText, joinWords, RunningTranscript, wordsTakenBack } from "./running-transcript.ts";
 import { UtteranceAudio } from "./utterance-audio.ts";
 
@@ -41,7 +41,7 @@ const finishingMax = 4;
 /** Messages that may wait for a slow vendor before reading waits, too: half a minute in real time. */
 const waitingMessagesMax = 300;
 
-type OpenStream = (on: Pick<SpeechStreamOptions, "onResults" | "onEnd">) => Promise<SpeechStream>;
+type OpenStream = (on: SpeechHandlers) => Promise<SpeechStream>;
 
 interface Segment {
   fromSample: number;
@@ -50,6 +50,8 @@ interface Segment {
   openedAtMs: number;
   /** Null until its channel is there. */
   stream: SpeechStream | null;
+  /** As sent, or as Google says. */
+  countedMs: number;
   /** Messages for the time until then. */
   early: Buffer[];
   messages: AudioMessages;
@@ -78,7 +80,7 @@ export class GoogleListening {
   #cut: number;
   #lastVoiced: number | null = null;
   #fault: ProviderFault | null = null;
-  #sentSamples = 0;
+  #countedMs = 0;
   #fedAtMs = 0;
   #idleTimer: Timer | null = null;
   /** Messages that the open stream did not take at once. */
@@ -235,7 +237,7 @@ export class GoogleListening {
       fromSample,
       fedUntil: fromSample,
       openedAtMs: this.#clock.nowMs(),
-      ...{ stream: null, early: [] },
+      ...{ stream: null, countedMs: 0, early: [] },
       messages: new AudioMessages((message) => this.#send(segment, message)),
       transcript: new RunningTranscript(fromSample),
       voicedUntil: null,
@@ -244,6 +246,7 @@ export class GoogleListening {
     this.#segments.push(segment);
     this.#open({
       onResults: (results) => this.#takeResults(segment, results),
+      onBilled: (billedMs) => this.#count(segment, billedMs),
       onEnd: (fault) => this.#takeEnd(segment, fault),
     }).then(
       (stream) => this.#connect(segment, stream),
@@ -265,12 +268,19 @@ export class GoogleListening {
     if (segment.state === "finishing") stream.halfClose();
   }
 
-  #send({ stream, early, state }: Segment, message: Buffer): void {
+  /** What a segment's audio comes to by now. */
+  #count(segment: Segment, ms: number): void {
+    this.#countedMs += ms - segment.countedMs;
+    segment.countedMs = ms;
+    this.#call.usage.audioMs = Math.round(this.#countedMs);
+  }
+
+  #send(segment: Segment, message: Buffer): void {
+    const { stream, early, state } = segment;
     let taken = false;
     if (stream === null) early.push(message);
     else {
-      this.#sentSamples += message.length / 2;
-      this.#call.usage.audioMs = Math.round(this.#sentSamples / 16);
+      this.#count(segment, segment.countedMs + message.length / 32);
       taken = stream.send(message);
     }
     if (!taken && state === "open") this.#waitingMessages += 1;

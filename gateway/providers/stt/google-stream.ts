@@ -27,9 +27,13 @@ export interface SpeechStreamOptions {
   model: string;
   phrases: readonly string[];
   onResults(results: SpeechResult[]): void;
+  /** How much audio Google charges for; comes with its last word on the stream, so before the results that come with it. */
+  onBilled(billedMs: number): void;
   /** No result follows: null when Google has said everything. Not called after `cancel`. */
   onEnd(fault: ProviderFault | null): void;
 }
+
+export type SpeechHandlers = Pick<SpeechStreamOptions, "onResults" | "onBilled" | "onEnd">;
 
 export interface SpeechStream {
   /** @returns false when the vendor is slow to take it: `onDrain` is called once it does */
@@ -73,7 +77,11 @@ export function openSpeechStream(lease: ChannelLease, options: SpeechStreamOptio
       const { code, message } = response.error;
       finish(faultOfCode({ code, message, details: null }, options));
       call.cancel();
-    } else if (response.results?.length) options.onResults(response.results.map(readResult));
+      return;
+    }
+    const billedMs = msOf(response.totalBilledTime);
+    if (billedMs > 0) options.onBilled(billedMs);
+    if (response.results?.length) options.onResults(response.results.map(readResult));
   });
   call.on("drain", () => stream.onDrain?.());
   call.on("end", () => finish(null));
@@ -106,13 +114,16 @@ function configOf({ language, model, phrases }: SpeechStreamOptions) {
 }
 
 function readResult(result: protos.google.cloud.speech.v1.IStreamingRecognitionResult): SpeechResult {
-  const end = result.resultEndTime;
-  const endMs = end ? Number(end.seconds ?? 0) * 1000 + Number(end.nanos ?? 0) / 1e6 : 0;
+  const endMs = msOf(result.resultEndTime);
   return {
     text: String(result.alternatives?.[0]?.transcript ?? ""),
     isFinal: result.isFinal === true,
     endMs: endMs > 0 ? endMs : null,
   };
+}
+
+function msOf(time: protos.google.protobuf.IDuration | null | undefined): number {
+  return time ? Number(time.seconds ?? 0) * 1000 + Number(time.nanos ?? 0) / 1e6 : 0;
 }
 
 /** An argument that is invalid may be the settings'; what Google says of it is read, and not handed on. */

@@ -8,7 +8,7 @@ import type { EarVendorOptions } from "../vendor-options.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
 import { GoogleChannels, type GoogleEarLimits, googleEarLimits } from "./google-channels.ts";
 import { GoogleListening, type GoogleStreamLimits, googleStreamLimits } from "./google-listening.ts";
-import { openSpeechStream, type SpeechStream, type SpeechStreamOptions } from "./google-stream.ts";
+import { openSpeechStream, type SpeechHandlers, type SpeechStream } from "./google-stream.ts";
 import { phrasesOf } from "./prompt-phrases.ts";
 
 /** `apiKey` is the path of a service account's key file; "" leaves it to Google's own search. */
@@ -34,7 +34,7 @@ export function createGoogleStt(options: GoogleEarOptions): SttProvider & { read
 
   async function open(
     request: Pick<SttRequest, "language" | "prompt">,
-    on: Pick<SpeechStreamOptions, "onResults" | "onEnd">,
+    on: SpeechHandlers,
   ): Promise<SpeechStream> {
     return openSpeechStream(await channels.lease(), {
       language: request.language ?? options.language,
@@ -69,7 +69,7 @@ export function createGoogleStt(options: GoogleEarOptions): SttProvider & { read
 
 /** Lets Google recognise a moment of silence: that asks for key, model, language and address at once. */
 async function check(
-  open: (on: Pick<SpeechStreamOptions, "onResults" | "onEnd">) => Promise<SpeechStream>,
+  open: (on: SpeechHandlers) => Promise<SpeechStream>,
   signal: AbortSignal,
 ): Promise<ProviderFault | null> {
   let stream: SpeechStream | null = null;
@@ -79,7 +79,7 @@ async function check(
       onAbort = () => resolve(vendorFault("the vendor did not answer in time", "provider_timeout"));
       signal.addEventListener("abort", onAbort, { once: true });
       if (signal.aborted) onAbort();
-      open({ onResults() {}, onEnd: resolve }).then((opened) => {
+      open({ onResults() {}, onBilled() {}, onEnd: resolve }).then((opened) => {
         stream = opened;
         if (signal.aborted) return opened.cancel();
         opened.send(Buffer.alloc(checkMs * 32));

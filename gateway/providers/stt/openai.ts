@@ -34,12 +34,12 @@ export function createOpenAiStt(options: EarVendorOptions): SttProvider & { read
     pcm: Int16Array,
     { language, prompt }: Pick<SttRequest, "language" | "prompt">,
     signal: AbortSignal,
-    onSend?: (samples: number) => void,
+    meter?: Meter,
   ): Promise<string | ProviderFault> {
     inFlight += 1;
     try {
       const samples = pcm.length < leastSamples ? padded(pcm) : pcm;
-      onSend?.(samples.length);
+      const settle = meter?.(samples.length / 16);
       const answer: unknown = await client.audio.transcriptions.create(
         {
           file: new File([wavOf(samples)], "speech.wav", { type: "audio/wav" }),
@@ -49,7 +49,8 @@ export function createOpenAiStt(options: EarVendorOptions): SttProvider & { read
         },
         { signal },
       );
-      const { text } = (answer ?? {}) as { text?: unknown };
+      const { text, usage } = (answer ?? {}) as { text?: unknown; usage?: unknown };
+      settle?.(usage);
       if (typeof text !== "string" || isBrokenText(text)) return { ...malformedAnswer };
       return text.trim();
     } catch (err) {
@@ -60,16 +61,14 @@ export function createOpenAiStt(options: EarVendorOptions): SttProvider & { read
   }
 
   function recogniserOf(request: SttRequest, usage: Usage): Recogniser {
-    let sent = 0;
+    const meter = openMeter(usage);
     return {
       settleMs,
       // A guess on half a word would cost a request.
       answersProbes: false,
-      transcribe: (pcm, signal) =>
-        transcribe(pcm, request, signal, (samples) => {
-          sent += samples;
-          usage.audioMs = Math.round(sent / 16);
-        }),
+      // Whether a vendor is asked again is the chain's to say.
+      asksAgain: false,
+      transcribe: (pcm, signal) => transcribe(pcm, request, signal, meter),
     };
   }
 
@@ -102,6 +101,34 @@ export function createOpenAiStt(options: EarVendorOptions): SttProvider & { read
       return inFlight;
     },
   };
+}
+
+/** Counts a request's audio as it is sent, and what the vendor says that it was once it has answered. */
+type Meter = (audioMs: number) => (billed: unknown) => void;
+
+function openMeter(usage: Usage): Meter {
+  let sumMs = 0;
+  const add = (ms: number) => {
+    sumMs += ms;
+    usage.audioMs = Math.round(sumMs);
+  };
+  return (audioMs) => {
+    add(audioMs);
+    return (billed) => {
+      const {
+        seconds,
+        input_tokens: input,
+        output_tokens: output,
+      } = (billed ?? {}) as Record<string, unknown>;
+      if (isCount(seconds)) add(seconds * 1000 - audioMs);
+      if (isCount(input)) usage.inputTokens = (usage.inputTokens ?? 0) + input;
+      if (isCount(output)) usage.outputTokens = (usage.outputTokens ?? 0) + output;
+    };
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
 /** An unknown model is 404 at OpenAI, 400 at others; both name it. */

@@ -55,6 +55,8 @@ export interface Recogniser {
   settleMs: number;
   /** Whether a `probe` is worth a transcription of its own. */
   answersProbes: boolean;
+  /** A run ahead of time that failed is made again when it is needed: our own engine's queue may have had no place for it. */
+  asksAgain: boolean;
 }
 
 /** One call: takes the audio, decides what to transcribe when. */
@@ -217,8 +219,7 @@ export class PauseTranscription {
     let text: string | ProviderFault | null = null;
     if (run && lastVoiced !== null && run.voicedUntil === lastVoiced) text = await run.result;
     if (this.call.signal.aborted) return;
-    // A run ahead of time may have met a full queue; now it is needed.
-    if (typeof text !== "string") {
+    if (text === null || (typeof text !== "string" && this.recogniser.asksAgain)) {
       const voicedUntil = lastVoiced ?? atSample;
       text = await this.start(voicedUntil, Math.min(atSample, voicedUntil + TAIL_SAMPLES)).result;
     }

@@ -23,6 +23,7 @@ function recogniserOf(client: EngineClient, { deadlineMs, tenant }: CallContext)
   return {
     settleMs,
     answersProbes: true,
+    asksAgain: true,
     async transcribe(pcm, signal) {
       let text = "";
       const result = await client.call(
