@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Clock } from "../../../gateway/clock.ts";
 import type { EndEvent, Provider, ProviderFault } from "../../../gateway/providers/provider.ts";
 import { createSystemClock } from "../../../gateway/system-clock.ts";
+import { createPriceTable } from "../../../gateway/telemetry/prices.ts";
 import type { Fault } from "../../../loadtest/standins/standin.ts";
 import type { Standins } from "../../../loadtest/standins/start.ts";
 import { startStandins } from "../../../loadtest/standins/start.ts";
@@ -37,7 +38,8 @@ interface Bench {
 /** Registers the suite for one vendor. */
 export function describeVendor(vendor: AnyVendorCase): void {
   const open = () => openBench(vendor);
-  describeProviderContract(`${vendor.stage}/${vendor.name}`, async () => {
+  const title = `${vendor.stage}/${vendor.name}${vendor.variant === undefined ? "" : ` (${vendor.variant})`}`;
+  describeProviderContract(title, async () => {
     const bench = await open();
     const { request } = bench;
     return {
@@ -46,13 +48,14 @@ export function describeVendor(vendor: AnyVendorCase): void {
     };
   });
 
-  describe(`${vendor.stage}/${vendor.name} keeps the vendors' contract`, () => {
+  describe(`${title} keeps the vendors' contract`, () => {
     let bench: Bench;
     beforeAll(async () => {
       bench = await open();
     });
     afterAll(() => bench.standins.close());
 
+    describeCost(vendor, () => bench);
     describeFaults(vendor, () => bench);
     describeChecks(() => bench);
     describeCancelling(vendor, () => bench);
@@ -72,6 +75,18 @@ async function openBench(vendor: AnyVendorCase): Promise<Bench> {
   };
 }
 
+function describeCost(vendor: AnyVendorCase, bench: () => Bench): void {
+  it("counts what its list price is for, or says why there is none", async () => {
+    const provider = bench().create();
+    const events = await collect(provider.stream(bench().request, callContext(new AbortController().signal)));
+    const { usage } = events.at(-1) as EndEvent;
+    const costUsd = createPriceTable().costUsd(vendor.name, vendor.stage, provider.model ?? "", usage);
+    if (vendor.unpriced === undefined) expect(costUsd).toBeGreaterThan(0);
+    else expect(costUsd).toBeNull();
+    await provider.close?.();
+  });
+}
+
 function describeFaults(vendor: AnyVendorCase, bench: () => Bench): void {
   for (const [fault, given, usual] of expectations) {
     const reason = vendor.cannot[fault];
@@ -86,6 +101,18 @@ function describeFaults(vendor: AnyVendorCase, bench: () => Bench): void {
       expectNoSecret(end.error!);
     });
   }
+
+  // SDKs try again by themselves unless each is told not to, and what they do nobody else counts.
+  it.each(["unavailable", "reset", "rate_limited"] as const)(
+    "asks the vendor once in a call that fails (%s)",
+    async (kind) => {
+      const { world } = bench().standins;
+      const calls = world.calls().length;
+      const end = (await eventsUnder(bench(), { kind })).at(-1);
+      expect(end).toMatchObject({ type: "end", outcome: "failed" });
+      expect(world.calls().slice(calls)).toMatchObject([{ fault: kind }]);
+    },
+  );
 
   it("is well again in the call after a fault", async () => {
     await endUnder(vendor, bench(), "reset", {});
@@ -208,7 +235,7 @@ function describeCancelling(vendor: AnyVendorCase, bench: () => Bench): void {
       for await (const event of provider.stream(request, context)) events.push(event);
     })();
     // A recogniser may say nothing before it stalls.
-    const inMidAnswer = kind === "stall" && vendor.stage !== "stt";
+    const inMidAnswer = kind === "stall" && vendor.stage !== "stt" && vendor.atOnce !== true;
     try {
       await vi.waitFor(() => {
         expect(standins.world.calls().length).toBeGreaterThan(calls);

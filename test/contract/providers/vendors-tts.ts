@@ -30,6 +30,13 @@ export const ttsVendors: readonly AnyVendorCase[] = [
     expected: { unavailable },
   }),
   defineVendor({
+    ...{ name: "google", variant: "at once", atOnce: true, stage: "tts", standin: "google-tts", request },
+    cannot: {},
+    create: (given) =>
+      createGoogleTts({ ...given, model: "", voice: "en-US-Neural2-C", language, credentialsPath: null }),
+    expected: { unavailable },
+  }),
+  defineVendor({
     ...{ name: "elevenlabs", stage: "tts", standin: "elevenlabs", request, cannot: {} },
     create: (given) =>
       createElevenLabsTts({ ...given, model: "eleven_flash_v2_5", voice: "", language, limits }),
@@ -37,6 +44,7 @@ export const ttsVendors: readonly AnyVendorCase[] = [
   }),
   defineVendor({
     ...{ name: "cartesia", stage: "tts", standin: "cartesia", request, cannot: {} },
+    unpriced: "credits of a plan",
     create: (given) => createCartesiaTts({ ...given, model: "sonic-3", voice: "", language, limits }),
     expected: { rate_limited: quotaWithoutTime },
   }),

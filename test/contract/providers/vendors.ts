@@ -30,6 +30,12 @@ export interface VendorCase<Request, Event extends { type: string }> {
   cannot: Partial<Record<SuiteFault, string>>;
   /** Where the vendor says a fault otherwise than the rest. */
   expected?: Partial<Record<SuiteFault, Expectation>>;
+  /** Which way of speaking to it this is, where there are several. */
+  variant?: string;
+  /** It answers with everything at once. */
+  atOnce?: true;
+  /** Why its usage has no list price. */
+  unpriced?: string;
   /** The model, where usage and cost are counted by it. */
   model?: string;
 }
