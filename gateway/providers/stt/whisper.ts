@@ -17,7 +17,7 @@ export interface WhisperSttOptions {
  * All that the voice detector waits for: fluent speech holds hardly any pause that is shorter than 120 ms, and words are
  * as often wrong as with a longer tail.
  */
-const settleMs = 64;
+export const settleMs = 64;
 
 function recogniserOf(client: EngineClient, { deadlineMs, tenant }: CallContext): Recogniser {
   return {

@@ -17,12 +17,15 @@ const levelDb = (samples: ArrayLike<number>) => {
 };
 
 describe("noise", () => {
-  it.each(noiseKinds)("%s is the same for the same seed, another for another", (kind) => {
-    const first = makeNoise(kind, 4000, 5, voices.babblers);
-    expect(makeNoise(kind, 4000, 5, voices.babblers)).toEqual(first);
-    expect(makeNoise(kind, 4000, 6, voices.babblers)).not.toEqual(first);
-    expect(first.reduce((sum, value) => sum + value * value, 0) / first.length).toBeCloseTo(1, 9);
-  });
+  it.each([...noiseKinds, "music"] as const)(
+    "%s is the same for the same seed, another for another",
+    (kind) => {
+      const first = makeNoise(kind, 4000, 5, voices.babblers);
+      expect(makeNoise(kind, 4000, 5, voices.babblers)).toEqual(first);
+      expect(makeNoise(kind, 4000, 6, voices.babblers)).not.toEqual(first);
+      expect(first.reduce((sum, value) => sum + value * value, 0) / first.length).toBeCloseTo(1, 9);
+    },
+  );
 
   it("is as even or as slanted over the octaves as its name says", () => {
     const octaveDb = (kind: "white" | "pink", fromHz: number) => {

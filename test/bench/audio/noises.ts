@@ -1,9 +1,11 @@
 /** Background noise made from a seed: the same seed, the same samples. All have a mean square of 1. */
 import { SeededRandom } from "../../support/random.ts";
+import { makeMusic } from "./music.ts";
 import { rateHz } from "./voices.ts";
 
 export const noiseKinds = ["white", "pink", "fan", "tremolo", "babble"] as const;
-export type NoiseKind = (typeof noiseKinds)[number];
+/** Music stands apart: no gate takes it for noise, and the targets are about noise. */
+export type NoiseKind = (typeof noiseKinds)[number] | "music";
 
 /** Rotations of a fan a second, blades: its hum is their product and multiples of it. */
 const fanTurnsHz = 23;
@@ -36,6 +38,8 @@ export function makeNoise(
       return normalise(makeTremolo(length, random));
     case "babble":
       return normalise(makeBabble(length, random, babblers));
+    case "music":
+      return normalise(makeMusic(length, random));
   }
 }
 

@@ -17,6 +17,7 @@ const others: readonly WordCondition[] = [
   { noise: "white", snrDb: 10 },
   { noise: "fan", snrDb: 10 },
   { noise: "babble", snrDb: 10 },
+  { noise: "music", snrDb: 10 },
 ];
 /** Of the sentences, in conditions without a target. */
 const sampleDivisor = 6;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   addScores,
   areaUnderCurve,
+  decidedDelaysMs,
   edgeDelaysMs,
   errorRatios,
   findStretches,
@@ -97,5 +98,22 @@ describe("edges", () => {
     const never = edgeDelaysMs(stretch, new Array(60).fill(0.1), hysteresis);
     expect(never.onsetMs).toBeNull();
     expect(edgeDelaysMs(stretch, new Array(60).fill(0.9), hysteresis).offsetMs).toBeNull();
+  });
+
+  it("are the detector's own where it says so", () => {
+    const edges = [
+      { type: "onset", decidedAtSample: 2048 },
+      { type: "pause", decidedAtSample: 5120 },
+    ] as const;
+    expect(decidedDelaysMs(stretch, edges)).toEqual({
+      onsetMs: (2048 - 1000) / 16,
+      offsetMs: (5120 - 3000) / 16,
+    });
+    // It held on over the pause before: nothing new begins.
+    expect(decidedDelaysMs({ from: 4000, until: 4500 }, edges).onsetMs).toBeNull();
+    expect(decidedDelaysMs({ from: 90_000, until: 91_000 }, edges)).toEqual({
+      onsetMs: null,
+      offsetMs: null,
+    });
   });
 });

@@ -150,3 +150,32 @@ export function edgeDelaysMs(
   }
   return { onsetMs, offsetMs: null };
 }
+
+/** What the detector decided, and the end of the window with which it did. */
+export interface DecidedEdge {
+  type: "onset" | "pause" | "resumed";
+  decidedAtSample: number;
+}
+
+/**
+ * How late the detector itself says that a stretch begins and ends: its least durations are part of it.
+ *
+ * @returns null where it didn't say so within the stretch, or of its end not within `searchMs`
+ */
+export function decidedDelaysMs(
+  { from, until }: Stretch,
+  edges: readonly DecidedEdge[],
+  searchMs = 1000,
+): { onsetMs: number | null; offsetMs: number | null } {
+  const within = (lowest: number, highest: number) => (edge: DecidedEdge) =>
+    edge.decidedAtSample > lowest && edge.decidedAtSample <= highest;
+  const before = edges.findLast(({ decidedAtSample }) => decidedAtSample <= from);
+  // Speech that goes on over a short pause has no onset of its own.
+  const goesOn = before !== undefined && before.type !== "pause";
+  const onset = edges.filter(within(from, until)).find(({ type }) => type !== "pause");
+  const offset = edges.filter(within(until, until + searchMs * 16)).find(({ type }) => type === "pause");
+  return {
+    onsetMs: goesOn || onset === undefined ? null : (onset.decidedAtSample - from) / 16,
+    offsetMs: offset === undefined ? null : (offset.decidedAtSample - until) / 16,
+  };
+}

@@ -3,10 +3,10 @@
  * recogniser writes them at each. Kept on disk, since a sweep needs them a thousand times.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AudioPiece } from "../../../../gateway/providers/provider.ts";
-import { createWhisperStt } from "../../../../gateway/providers/stt/whisper.ts";
+import { createWhisperStt, settleMs } from "../../../../gateway/providers/stt/whisper.ts";
 import { createSystemClock } from "../../../../gateway/system-clock.ts";
 import { contextSamples, SileroBatch, stateSize } from "../../../../workers/audio/silero.ts";
 import { SpeechDetector, windowSamples } from "../../../../workers/audio/speech-detector.ts";
@@ -25,8 +25,6 @@ const tailMs = 1_200;
 /** A quiet room. */
 const roomDb = -66;
 const peakAmplitude = 12_000;
-/** Audio after a pause's last voiced sample that the recogniser is given. */
-const settleMs = 160;
 const transcriptTimeoutMs = 30_000;
 const cacheFolder = join(repositoryRoot, ".cache", "turn-ends");
 
@@ -148,11 +146,31 @@ async function transcribeTo(
   throw new Error("the recogniser said nothing");
 }
 
-/** What the cache goes by. To be counted up when the rendering, the detector or the recogniser changes. */
-const cacheVersion = 1;
+/** What hears: when any of it changes, everything is heard anew. To be counted up when the rendering here changes. */
+const cacheVersion = 2;
+const ears = [
+  "models/silero-vad-v6/SHA256SUMS",
+  "models/whisper-tiny.en/SHA256SUMS",
+  ...["silero", "speech-detector", "voice-edges"].map((name) => `workers/audio/${name}.ts`),
+  ...["recogniser", "transcript"].map((name) => `workers/speech/${name}.ts`),
+  ...readdirSync(join(repositoryRoot, "workers/speech/whisper")).map(
+    (name) => `workers/speech/whisper/${name}`,
+  ),
+  "gateway/providers/stt/whisper.ts",
+];
+const earsHash = ears
+  .sort()
+  .reduce((hash, path) => hash.update(readFileSync(join(repositoryRoot, path))), createHash("sha256"))
+  .digest("hex");
 
 function cacheKey({ segments, pauses, speaker }: PlannedTurn): string {
-  const made = JSON.stringify([cacheVersion, segments, pauses.map((pause) => pause.durationMs), speaker]);
+  const made = JSON.stringify([
+    cacheVersion,
+    earsHash,
+    segments,
+    pauses.map((pause) => pause.durationMs),
+    speaker,
+  ]);
   return createHash("sha256").update(made).digest("hex").slice(0, 32);
 }
 

@@ -2,6 +2,8 @@
  * Goes through heard turns again under a policy: which pauses would have been taken for the end, and how much dead air
  * would have stood after the true ends.
  */
+
+import { settleMs } from "../../../../gateway/providers/stt/whisper.ts";
 import {
   learnPause,
   noHabit,
@@ -12,9 +14,7 @@ import { percentile } from "../../report.ts";
 import type { HeardTurn, NoticedPause } from "./hearing.ts";
 
 const samplesPerMs = 16;
-/** A pause is transcribed when that much audio came after its last voiced sample (whisper.ts) … */
-const settleMs = 120;
-/** … which is handed on in pieces of 100 ms: half of that on average. */
+/** What settles before a pause is transcribed is handed on in pieces of 100 ms: half of that on average. */
 const pieceMs = 50;
 /** Time of the embedded recogniser by length of audio, one thread, measured. */
 const recogniserMs: readonly (readonly [audioMs: number, tookMs: number])[] = [
