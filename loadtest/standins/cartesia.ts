@@ -62,6 +62,7 @@ function answer(world: StandinWorld, request: IncomingMessage, response: ServerR
   if (missing !== null) return refuse(response, missing.status, missing.code);
   const path = (request.url ?? "").split("?")[0] ?? "";
   if (path === "/voices") return sendJson(response, 200, { data: cartesiaVoices, has_more: false });
+  if (path === "/models") return sendJson(response, 200, { data: models.map((one) => ({ id: one })) });
   const id = /^\/voices\/([^/]+)$/.exec(path)?.[1];
   const voice = cartesiaVoices.find((one) => one.id === id);
   if (voice) sendJson(response, 200, voice);

@@ -47,7 +47,7 @@ describe.each(Object.entries(voices))("the settings of %s", (name, voice) => {
 
   it.skipIf(name.startsWith("google"))("with an unknown model are refused", async () => {
     stage = await openStage(voice, { model: "sonata-99" });
-    if (name !== "cartesia") expect(await check()).toMatchObject({ blame: "key" });
+    expect(await check()).toMatchObject({ blame: "key" });
     expect((await say(stage)).end.error).toMatchObject({ code: "provider_rejected", blame: "key" });
   });
 
@@ -69,6 +69,24 @@ describe.each(Object.entries(voices))("the settings of %s", (name, voice) => {
     const { end } = await say(stage, { text: "word ".repeat(1100) });
     expect(end.error).toMatchObject({ code: "provider_rejected", blame: "request" });
     expect(stage.world.calls()).toEqual([]);
+  });
+});
+
+describe("Cartesia's models", () => {
+  const check = async (model: string) => {
+    stage = await openStage(voices.cartesia!, { model });
+    return stage.provider.check!(AbortSignal.timeout(5000));
+  };
+
+  it.each(["sonic-3", "sonic-3-2026-01-12", "sonic-latest"])("have %s among them", async (model) => {
+    expect(await check(model)).toBeNull();
+  });
+
+  it("have no others", async () => {
+    expect(await check("sonic-33")).toMatchObject({
+      blame: "key",
+      message: expect.stringContaining("model"),
+    });
   });
 });
 

@@ -59,6 +59,8 @@ const defaultModel = "sonic-3";
 const defaultVoice = "694f9389-aac1-45b6-b726-9d9369183238";
 /** The protocol that this file speaks. */
 const apiVersion = "2026-03-01";
+/** The one that lists models. */
+const modelsVersion = "2026-08-14";
 /** Voices that are asked for at once; the vendor's most. */
 const voicesPageSize = 100;
 const slowestRatio = 0.6;
@@ -71,6 +73,7 @@ const wordsMax = 5000;
 const poolKey = "tts";
 
 const unknownVoice = keyFault("the vendor does not know the voice");
+const unknownModel = keyFault("the vendor does not know the model");
 
 /** What the vendor's code means, in an error message or an HTTP refusal; null for one that its status says as well. */
 export function cartesiaFault(code: unknown): ProviderFault | null {
@@ -78,7 +81,7 @@ export function cartesiaFault(code: unknown): ProviderFault | null {
     case "voice_not_found":
       return { ...unknownVoice };
     case "model_not_found":
-      return keyFault("the vendor does not know the model");
+      return { ...unknownModel };
     case "unsupported_language":
     case "language_not_supported":
       return keyFault("the vendor's model does not speak the language");
@@ -235,6 +238,16 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
       voices.learn(answer.data.map(readVoice).filter((voice) => voice !== null));
   }
 
+  /** A server that lists none, or not as expected, says nothing of the model. */
+  async function knowsModel(signal: AbortSignal): Promise<boolean> {
+    const headers = { ...headersOf(options), "Cartesia-Version": modelsVersion };
+    const answer = await askVendor(http, `${base}/models?capability=tts`, headers, signal).catch(() => null);
+    const { data = answer } = (answer ?? {}) as { data?: unknown };
+    const ids = Array.isArray(data) ? data.map((one) => (one as { id?: unknown } | null)?.id) : [];
+    const known = ids.filter((id) => typeof id === "string");
+    return known.length === 0 || known.some((id) => isSameModel(id, model));
+  }
+
   return {
     name: "cartesia",
     model,
@@ -259,6 +272,7 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
       const look = async () => {
         const voice = readVoice(await ask(`/voices/${encodeURIComponent(configured)}`, signal));
         found = voice === null ? unknownVoiceFault(configured) : voiceLanguageFault(voice, options.language);
+        found ??= (await knowsModel(signal)) ? null : { ...unknownModel };
       };
       const faultOf = (err: unknown) => {
         const fault = faultFromError(err);
@@ -270,6 +284,16 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
       await Promise.all([sockets.close(), http.close()]);
     },
   };
+}
+
+/** Models have names without their day (`sonic-3` of `sonic-3-2026-01-12`), and the newest has one of its own. */
+function isSameModel(listed: string, model: string): boolean {
+  return (
+    listed === model ||
+    listed.startsWith(`${model}-`) ||
+    model.startsWith(`${listed}-`) ||
+    model.endsWith("-latest")
+  );
 }
 
 /** An answer that knows neither the voice nor a better reason. */
