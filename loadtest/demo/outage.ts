@@ -71,7 +71,9 @@ async function main(): Promise<number> {
     console.log(`  voices: ${verdict.voices.join(", ")}`);
   }
   const broken = turns.filter(
-    ({ verdict }) => verdict.isSilent || verdict.isLost || verdict.missing.length > 0,
+    ({ verdict: { isSilent, isLost, missing, repeated, switches } }) =>
+      // Google's voice does not tell where its words lie: one may be said twice where another goes on.
+      isSilent || isLost || missing.length > 0 || repeated.length > switches,
   );
   const twice = turns.flatMap(({ verdict }) => verdict.repeated);
   console.log(

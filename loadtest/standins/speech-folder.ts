@@ -7,6 +7,8 @@ import type { Speech } from "./voice-speech.ts";
 
 /** Some 200 KB each. */
 const maxFiles = 5000;
+/** To be counted up when the voices or the resampler change: what was kept before is not theirs. */
+const speechVersion = 2;
 /** Of what is written before the samples. */
 const headerBytes = 4;
 
@@ -53,6 +55,9 @@ export class SpeechFolder {
   }
 
   #pathOf(key: string): string {
-    return join(this.#folder, createHash("sha256").update(key).digest("hex").slice(0, 40));
+    return join(
+      this.#folder,
+      createHash("sha256").update(`${speechVersion} ${key}`).digest("hex").slice(0, 40),
+    );
   }
 }

@@ -12,11 +12,12 @@ export interface VoicesOptions {
 
 const defaultCacheBytes = 64 * 1024 * 1024;
 const maxCacheEntries = 4000;
-/** Texts that may wait for the thread. */
+/** Texts that may be on their way. */
 const maxWaiting = 2000;
 /** Texts that may wait to be prepared; more are not worth it. */
 const maxPrepared = 200;
 const maxTextCharacters = 10_000;
+const tooMany = "too many texts wait for a voice";
 
 interface Waiting {
   key: string;
@@ -32,6 +33,10 @@ export class Voices {
   readonly #asked: Waiting[] = [];
   /** To be prepared while nobody asks. */
   readonly #ahead: Waiting[] = [];
+  /** Keys that somebody waits for, not only prepares. */
+  readonly #wanted = new Set<string>();
+  /** Being written to the folder. */
+  readonly #writes = new Set<Promise<void>>();
   /** At the thread. */
   #speaking: Waiting | null = null;
   readonly #maxCacheBytes: number;
@@ -67,8 +72,9 @@ export class Voices {
       this.#cache.set(key, known);
       return known;
     }
+    this.#wanted.add(key);
     const running = this.#running.get(key);
-    if (running === undefined) return this.#render(key, request, this.#asked, maxWaiting);
+    if (running === undefined) return this.#render(key, request);
     const ahead = this.#ahead.findIndex((waiting) => waiting.key === key);
     if (ahead >= 0) this.#asked.push(...this.#ahead.splice(ahead, 1));
     return running;
@@ -78,7 +84,7 @@ export class Voices {
   prepare(request: SpeechRequest): void {
     const key = keyOf(request);
     if (this.#cache.has(key) || this.#running.has(key)) return;
-    this.#render(key, request, this.#ahead, maxPrepared).catch(() => {});
+    this.#render(key, request).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -89,27 +95,37 @@ export class Voices {
     this.#thread = null;
     await thread?.terminate();
     this.#failAll(new Error("the voices were closed"));
+    await Promise.all(this.#writes);
   }
 
-  #render(key: string, request: SpeechRequest, queue: Waiting[], most: number): Promise<Speech> {
+  #render(key: string, request: SpeechRequest): Promise<Speech> {
     if (this.#closed) return Promise.reject(new Error("the voices were closed"));
-    if (queue.length >= most) return Promise.reject(new Error("too many texts wait for a voice"));
-    const running = this.#obtain(key, request, queue)
+    if (this.#running.size >= maxWaiting) return Promise.reject(new Error(tooMany));
+    const running = this.#obtain(key, request)
       .then((speech) => this.#keep(key, speech))
-      .finally(() => this.#running.delete(key));
+      .finally(() => {
+        this.#running.delete(key);
+        this.#wanted.delete(key);
+      });
     this.#running.set(key, running);
     return running;
   }
 
-  async #obtain(key: string, request: SpeechRequest, queue: Waiting[]): Promise<Speech> {
+  async #obtain(key: string, request: SpeechRequest): Promise<Speech> {
     const known = (await this.#folder?.read(key)) ?? null;
     if (known !== null) return known;
     if (this.#closed) throw new Error("the voices were closed");
+    // Only now: who began to prepare it may have been asked for it since.
+    const isWanted = this.#wanted.has(key);
+    if (!isWanted && this.#ahead.length >= maxPrepared) throw new Error(tooMany);
     const speech = await new Promise<Speech>((resolve, reject) => {
-      queue.push({ key, request, resolve, reject });
+      (isWanted ? this.#asked : this.#ahead).push({ key, request, resolve, reject });
       this.#speakNext();
     });
-    void this.#folder?.write(key, speech);
+    if (this.#folder !== null) {
+      const write = this.#folder.write(key, speech).finally(() => this.#writes.delete(write));
+      this.#writes.add(write);
+    }
     return speech;
   }
 
