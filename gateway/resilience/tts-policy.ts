@@ -10,9 +10,6 @@ import type { SpokenToken } from "./tts-text.ts";
 import { spokenTokens } from "./tts-text.ts";
 import { voiceNotes } from "./voice-notes.ts";
 
-export { audibleLevel, isAudible } from "./tts-audio.ts";
-export { leadingSilenceMaxMs } from "./tts-link.ts";
-
 export const ttsDeadlines: ChainDeadlines = {
   connectMs: 1000,
   usefulMs: 1200,

@@ -41,7 +41,7 @@ export class CodedWebSocket extends WebSocket {
 }
 
 /** A reason that fits a close frame, cut between characters. */
-export function cutReason(reason: string): string {
+function cutReason(reason: string): string {
   if (Buffer.byteLength(reason) <= maxReasonBytes) return reason;
   const bytes = Buffer.from(reason).subarray(0, maxReasonBytes);
   return bytes.toString("utf8").replace(/\uFFFD+$/, "");

@@ -85,7 +85,7 @@ function encodeFrames(utterance: Utterance, audio: CallerAudio): Frames {
 }
 
 /** One wire message of PCM in the caller's format. */
-export function encodeMessage(pcm: Int16Array, audio: CallerAudio): string | Buffer {
+function encodeMessage(pcm: Int16Array, audio: CallerAudio): string | Buffer {
   if (audio === "binary-pcm16k") return bytesOf(pcm);
   const bytes = audio === "base64-mulaw8k" ? Buffer.from(encodeMulaw(pcm)) : bytesOf(pcm);
   return JSON.stringify({ type: "input_audio_buffer.append", audio: bytes.toString("base64") });
