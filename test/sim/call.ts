@@ -85,7 +85,8 @@ export class SimCall {
     const config = sessionConfig({});
     config.input.format = { type: "audio/pcm", rate: soundRateHz };
     config.output.format = { type: "audio/pcm", rate: soundRateHz };
-    config.tools = [{ name: "look_up" }];
+    // With tools no second vendor is started beside a slow one: each might call them.
+    if (dice.chance(0.5)) config.tools = [{ name: "look_up" }];
     const state = openSession({
       id: `sess_${dice.id(9)}`,
       tenant,

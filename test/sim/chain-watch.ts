@@ -1,14 +1,34 @@
-/** Watches what chains do to vendors: dead ones get probes only, extra calls stay within their budgets. */
+/** Watches what chains do to vendors: dead ones get probes only, extra calls and caps are kept, nobody well is blamed. */
 import type { Clock } from "../../gateway/clock.ts";
+import type { Provider } from "../../gateway/providers/provider.ts";
 import { retryRatio } from "../../gateway/resilience/budget.ts";
+import type { CapLimits } from "../../gateway/resilience/caps.ts";
 import type { ChainOptions } from "../../gateway/resilience/chain.ts";
 import { createGuards } from "../../gateway/resilience/guard.ts";
 import { hedgeRatio } from "../../gateway/resilience/hedge.ts";
-import type { Mutant } from "./simulation.ts";
+import type { Dice } from "./dice.ts";
+import { type Mutant, spoilGuards } from "./mutants.ts";
 import type { KeptWeather } from "./weather.ts";
+
+/** What happened, so that a run in which nothing did is noticed. */
+export interface ChainCounts {
+  /** Calls made again on a fresh connection. */
+  retries: number;
+  /** Links started beside a slow one, vendors only. */
+  hedges: number;
+  /** Those that were first. */
+  hedgesWon: number;
+  /** Calls that found out whether a vendor is well again. */
+  probes: number;
+  /** Vendors that were not asked since they had as many calls as they may. */
+  full: number;
+}
 
 export interface ChainWatch {
   readonly options: ChainOptions;
+  readonly counts: ChainCounts;
+  /** The same chain; its calls earn shares of extra ones. */
+  counted<Request, Event>(chain: Provider<Request, Event>): Provider<Request, Event>;
   problems(): string[];
   /** How often a voice broke off in this person's call so far. */
   brokenVoices(tenant: string): number;
@@ -16,59 +36,96 @@ export interface ChainWatch {
   close(): void;
 }
 
-export function watchChains(clock: Clock, weather: KeptWeather, mutant: Mutant | undefined): ChainWatch {
-  const problems: string[] = [];
+/** Some vendors take so many calls at once only, in some runs. */
+function drawCaps(dice: Dice): Readonly<Record<string, CapLimits>> {
+  if (!dice.chance(0.3)) return {};
+  const keys = ["stt/google", "stt/deepgram", "ai/gemini", "ai/claude", "tts/google", "tts/elevenlabs"];
+  const capped = keys.filter(() => dice.chance(0.5));
+  return Object.fromEntries(capped.map((key) => [key, { inFlight: dice.whole(1, 3), perMinute: 0 }]));
+}
+
+export function watchChains(
+  clock: Clock,
+  weather: KeptWeather,
+  dice: Dice,
+  mutant: Mutant | undefined,
+): ChainWatch {
+  /** The first of each kind. */
+  const problems = new Map<string, string>();
+  const note = (kind: string, problem: string) => {
+    if (!problems.has(kind)) problems.set(kind, problem);
+  };
+  const counts: ChainCounts = { retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0 };
   /** Calls since a vendor's breaker became half-open. */
   const probes = new Map<string, number>();
+  const inFlight = new Map<string, number>();
   const brokenVoices = new Map<string, number>();
+  const caps = mutant === "asks dead vendors" ? {} : drawCaps(dice);
   let calls = 0;
-  let hedges = 0;
-  let retries = 0;
   const guards = createGuards({
     clock,
     shared: null,
-    caps: {},
+    caps: mutant === "calls full vendors" ? {} : caps,
     breakerWindowMs: 30_000,
     breakerResetMs: 10_000,
     hedge: { enabled: true, limitUsdPerHour: null },
     observer: {
-      changed: (stage, name, state) => {
-        if (state === "half_open") probes.set(`${stage}/${name}`, 0);
+      changed: (stage, name, state, reason) => {
+        const key = `${stage}/${name}`;
+        if (state === "half_open") probes.set(key, 0);
+        if (state === "open" && !weather.wasIll(key))
+          note(`${key} blamed`, `${key} was well and is blamed: ${reason}`);
       },
       // A probe that told nothing may be followed by the next.
       probed: (stage, name) => {
+        counts.probes += 1;
         probes.set(`${stage}/${name}`, 0);
       },
     },
   });
-  weather.onCall = (stage, vendor) => {
-    calls += 1;
-    const key = `${stage}/${vendor}`;
-    const { state } = guards.of(stage, vendor);
-    if (state === "open") problems.push(`${key} was asked although its breaker is open`);
-    if (state !== "half_open") return;
-    const count = (probes.get(key) ?? 0) + 1;
-    probes.set(key, count);
-    if (count > 1) problems.push(`${key} got ${count} calls while half-open`);
+  weather.watcher = {
+    called(key) {
+      const [stage, name] = key.split("/") as ["stt" | "ai" | "tts", string];
+      const working = (inFlight.get(key) ?? 0) + 1;
+      inFlight.set(key, working);
+      const most = caps[key]?.inFlight ?? Number.POSITIVE_INFINITY;
+      if (working > most) note(`${key} full`, `${key} had ${working} calls at once, ${most} allowed`);
+      const { state } = guards.of(stage, name);
+      if (state === "open") note(`${key} open`, `${key} was asked although its breaker is open`);
+      if (state !== "half_open") return;
+      const count = (probes.get(key) ?? 0) + 1;
+      probes.set(key, count);
+      if (count > 1) note(`${key} probes`, `${key} got ${count} calls while half-open`);
+    },
+    left: (key) => void inFlight.set(key, (inFlight.get(key) ?? 0) - 1),
   };
   const options: ChainOptions = {
     observer: {
-      // The spare is no vendor: it may stand beside one that hangs.
-      hedged: (_stage, _slow, beside) => {
-        if (beside !== "embedded") hedges += 1;
+      hedged: (_stage, _slow, beside, won) => {
+        if (won && beside !== "embedded") counts.hedgesWon += 1;
+      },
+      passedOver: (_stage, _provider, why) => {
+        if (why === "full") counts.full += 1;
       },
       retried: () => {
-        retries += 1;
+        counts.retries += 1;
+        if (counts.retries > calls * retryRatio)
+          note("retries", `${counts.retries} retries in ${calls} calls`);
       },
     },
-    onAttempt({ stage, provider, outcome }, { tenant }) {
+    onAttempt({ stage, provider, outcome, hedge }, { tenant }) {
+      // The spare costs nothing: it may stand beside any vendor that hangs.
+      if (hedge && provider !== "embedded") {
+        counts.hedges += 1;
+        if (counts.hedges > calls * hedgeRatio) note("hedges", `${counts.hedges} hedges in ${calls} calls`);
+      }
       if (stage === "tts" && outcome === "failed") {
         brokenVoices.set(tenant, (brokenVoices.get(tenant) ?? 0) + 1);
       }
       if (mutant === "asks dead vendors") reportOnly(stage, provider, outcome === "failed");
     },
   };
-  if (mutant !== "asks dead vendors") options.guards = guards;
+  if (mutant !== "asks dead vendors") options.guards = spoilGuards(guards, mutant);
 
   /** Breakers that open while nobody heeds them. */
   function reportOnly(stage: "stt" | "ai" | "tts", provider: string, failed: boolean): void {
@@ -83,12 +140,16 @@ export function watchChains(clock: Clock, weather: KeptWeather, mutant: Mutant |
 
   return {
     options,
+    counts,
+    counted: (chain) => ({
+      ...chain,
+      stream(request, context) {
+        calls += 1;
+        return chain.stream(request, context);
+      },
+    }),
     brokenVoices: (tenant) => brokenVoices.get(tenant) ?? 0,
-    problems() {
-      if (hedges > calls * hedgeRatio) problems.push(`${hedges} hedges in ${calls} calls`);
-      if (retries > calls * retryRatio) problems.push(`${retries} retries in ${calls} calls`);
-      return [...new Set(problems)];
-    },
+    problems: () => [...problems.values()],
     close: () => guards.shutdown(),
   };
 }

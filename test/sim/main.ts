@@ -40,7 +40,12 @@ for (const { seed, problems } of outcome.broken) {
 }
 const seconds = (performance.now() - startedAtMs) / 1000;
 console.log(
-  `${outcome.turns} turns over ${outcome.seeds} seeds, ${outcome.switches} of them rescued, ` +
-    `${Math.round(outcome.turns / seconds)} a second; ${outcome.brokenSeeds} seeds with a broken promise`,
+  `${outcome.turns} turns over ${outcome.seeds} seeds, ${Math.round(outcome.turns / seconds)} a second; ` +
+    `${outcome.brokenSeeds} seeds with a broken promise`,
+);
+const { rescued, retries, hedges, hedgesWon, probes, full } = outcome.counts;
+console.log(
+  `${rescued} replies rescued, ${retries} retries, ${hedges} hedges (${hedgesWon} won), ${probes} probes, ` +
+    `${full} calls past a full vendor`,
 );
 process.exitCode = outcome.brokenSeeds === 0 ? 0 : 1;

@@ -1,6 +1,7 @@
 /** Runs simulations on worker threads, since the faked time of one is global. */
 import { Worker } from "node:worker_threads";
-import type { Mutant, SimulationResult } from "./simulation.ts";
+import type { Mutant } from "./mutants.ts";
+import type { Counts, SimulationResult } from "./simulation.ts";
 
 export interface RunOptions {
   /** Ends at the seed with which so many turns were held. */
@@ -9,14 +10,15 @@ export interface RunOptions {
   workers: number;
   /** A fault in our own house that must be found. */
   mutant?: Mutant;
+  /** Ends with the first broken promise. */
+  untilBroken?: boolean;
   onProgress?(soFar: { turns: number; seeds: number }): void;
 }
 
 export interface RunOutcome {
   turns: number;
   seeds: number;
-  /** Replies in which a vendor failed and another went on. */
-  switches: number;
+  counts: Counts;
   brokenSeeds: number;
   /** The first of them. */
   broken: { seed: number; problems: string[] }[];
@@ -34,12 +36,15 @@ const progressEvery = 100;
 
 /** @throws what a worker threw that is no broken promise but a bug of the simulation */
 export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
-  const outcome: RunOutcome = { turns: 0, seeds: 0, switches: 0, brokenSeeds: 0, broken: [] };
+  const counts = { rescued: 0, retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0 };
+  const outcome: RunOutcome = { turns: 0, seeds: 0, counts, brokenSeeds: 0, broken: [] };
+  const isOver = () =>
+    outcome.turns >= options.turns || (options.untilBroken === true && outcome.brokenSeeds > 0);
   let nextSeed = options.fromSeed;
-  const add = ({ seed, turns, switches, problems }: SimulationResult) => {
+  const add = ({ seed, turns, counts: more, problems }: SimulationResult) => {
     outcome.turns += turns;
     outcome.seeds += 1;
-    outcome.switches += switches;
+    for (const name of Object.keys(counts) as (keyof Counts)[]) counts[name] += more[name];
     if (problems.length > 0) {
       outcome.brokenSeeds += 1;
       if (outcome.broken.length < brokenKept) {
@@ -52,7 +57,7 @@ export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
     new Promise<void>((resolve, reject) => {
       const worker = new Worker(new URL("./worker.ts", import.meta.url));
       const next = () => {
-        if (outcome.turns >= options.turns) return void worker.terminate().then(() => resolve());
+        if (isOver()) return void worker.terminate().then(() => resolve());
         const message: ToWorker = { seed: nextSeed };
         if (options.mutant !== undefined) message.mutant = options.mutant;
         nextSeed += 1;

@@ -1,16 +1,36 @@
 import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
+import type { Mutant } from "./mutants.ts";
 import { runSimulations } from "./run.ts";
-import type { Mutant } from "./simulation.ts";
 
 const workers = availableParallelism();
+
+/** What must be said of each fault of our own. */
+const found: Record<Mutant, RegExp> = {
+  "skips a word": /left out/,
+  "repeats sentences": /spoken twice/,
+  "drops the floor": /silent|left out/,
+  "asks dead vendors": /was asked although its breaker is open/,
+  "calls full vendors": /calls at once, \d allowed/,
+  "blames who is well": /was well and is blamed/,
+  "hedges without budget": /hedges in/,
+  "retries without budget": /retries in/,
+  "remembers unheard words": /remembered but not heard/,
+};
 
 describe("conversations over failing vendors, from seeds", { timeout: 600_000 }, () => {
   it("keep every promise to the caller over 20,000 turns", async () => {
     const outcome = await runSimulations({ turns: 20_000, fromSeed: 1, workers });
     expect(outcome.broken).toEqual([]);
     expect(outcome.turns).toBeGreaterThanOrEqual(20_000);
-    expect(outcome.switches).toBeGreaterThan(1_000);
+    // A check that had nothing to look at has checked nothing.
+    const { counts } = outcome;
+    expect(counts.rescued).toBeGreaterThan(1_000);
+    expect(counts.retries).toBeGreaterThan(100);
+    expect(counts.hedges).toBeGreaterThan(100);
+    expect(counts.hedgesWon).toBeGreaterThan(20);
+    expect(counts.probes).toBeGreaterThan(1_000);
+    expect(counts.full).toBeGreaterThan(100);
   });
 
   it("replay exactly from their seed", async () => {
@@ -19,11 +39,11 @@ describe("conversations over failing vendors, from seeds", { timeout: 600_000 },
     expect(again).toEqual(once);
   });
 
-  it.each<Mutant>(["skips a word", "repeats sentences", "drops the floor", "asks dead vendors"])(
+  it.each(Object.entries(found) as [Mutant, RegExp][])(
     "would show a gateway that %s",
-    async (mutant) => {
-      const outcome = await runSimulations({ turns: 1_000, fromSeed: 1, workers, mutant });
-      expect(outcome.brokenSeeds).toBeGreaterThan(0);
+    async (mutant, line) => {
+      const outcome = await runSimulations({ turns: 1_000, fromSeed: 1, workers, mutant, untilBroken: true });
+      expect(outcome.broken.flatMap(({ problems }) => problems).join("\n")).toMatch(line);
     },
   );
 });

@@ -19,10 +19,11 @@ import { PlaybackTicker } from "../../gateway/session/playback-ticker.ts";
 import { createReplyRunner } from "../../gateway/turn/reply-runner.ts";
 import { createTranscriber } from "../../gateway/turn/transcription.ts";
 import { plainTurnEnds } from "../session/session-fixtures.ts";
-import { type CallDependencies, type CallReport, SimCall } from "./call.ts";
-import { type ChainWatch, watchChains } from "./chain-watch.ts";
+import { type CallDependencies, type CallReport, type HeardReply, SimCall } from "./call.ts";
+import { type ChainCounts, type ChainWatch, watchChains } from "./chain-watch.ts";
 import { createDice, type Dice } from "./dice.ts";
 import { judge } from "./judge.ts";
+import { type Mutant, spoilPlayback, spoilPolicy } from "./mutants.ts";
 import { answerTo } from "./script.ts";
 import { createSimAi, createSimStt, createSimTts, type Script, type Weather } from "./vendors.ts";
 import { installVirtualTime } from "./virtual-time.ts";
@@ -35,12 +36,15 @@ const tickMs = 500;
 export interface SimulationResult {
   seed: number;
   turns: number;
-  switches: number;
+  counts: Counts;
   problems: string[];
 }
 
-/** Faults of our own that the simulation must find: a check that cannot fail is none. */
-export type Mutant = "skips a word" | "repeats sentences" | "drops the floor" | "asks dead vendors";
+/** What the checks had to see; one that stays at nothing makes a check idle. */
+export interface Counts extends ChainCounts {
+  /** Replies that were completed although a vendor had failed. */
+  rescued: number;
+}
 
 /** Runs one seed: some people, a few turns each, over vendors whose weather the seed makes. */
 export async function simulate(seed: number, mutant?: Mutant): Promise<SimulationResult> {
@@ -52,7 +56,9 @@ export async function simulate(seed: number, mutant?: Mutant): Promise<Simulatio
       heard: (tenant, from, until) => calls.find((call) => call.tenant === tenant)?.heard(from, until) ?? "",
       answer: answerTo,
     };
-    const weather = createWeather(dice.fork(), time.clock);
+    // What is slow for a vendor is known once it was asked often: some runs last longer, with little else amiss.
+    const sluggish = dice.chance(0.08);
+    const weather = createWeather(dice.fork(), time.clock, sluggish);
     const deps = buildSession(time.clock, weather, script, dice, mutant);
     const people = dice.whole(1, 6);
     for (let index = 0; index < people; index++) {
@@ -60,7 +66,7 @@ export async function simulate(seed: number, mutant?: Mutant): Promise<Simulatio
     }
     const reports: CallReport[] = [];
     const running = Promise.all(
-      calls.map((call) => call.run(dice.whole(1, 6)).then((report) => reports.push(report))),
+      calls.map((call) => call.run(dice.whole(1, sluggish ? 25 : 6)).then((report) => reports.push(report))),
     );
     let over = false;
     void running.then(() => {
@@ -81,13 +87,16 @@ export async function simulate(seed: number, mutant?: Mutant): Promise<Simulatio
     return {
       seed,
       turns: reports.reduce((sum, { turns }) => sum + turns, 0),
-      switches: replies.filter(({ providers }) => providers.some(({ outcome }) => outcome === "failed"))
-        .length,
+      counts: { ...deps.watch.counts, rescued: replies.filter(isRescued).length },
       problems,
     };
   } finally {
     time.uninstall();
   }
+}
+
+function isRescued({ status, providers }: HeardReply): boolean {
+  return status === "completed" && providers.some(({ outcome }) => outcome === "failed");
 }
 
 function buildSession(
@@ -97,32 +106,30 @@ function buildSession(
   dice: Dice,
   mutant: Mutant | undefined,
 ): CallDependencies & { voicesTellWords: boolean; watch: ChainWatch } {
-  const calm: Weather = { draw: () => null, firstMs: () => 5, called: () => undefined };
+  const calm: Weather = {
+    draw: () => null,
+    firstMs: () => 5,
+    called: () => undefined,
+    left: () => undefined,
+  };
   const ai: AiProvider[] = ["gemini", "claude"].map((name) =>
     createSimAi(name, weather.of("ai"), script, dice.fork()),
   );
   ai.push(createSimAi("embedded", calm, script, createDice(1)));
   // Where they do not, the place is found along another reading, which costs a hundred times the rest of a turn.
   const voicesTellWords = !dice.chance(0.04);
+  // Words are shorter than what would be taken for noise, which their sounds are.
   const tts: TtsProvider[] = ["google", "elevenlabs"].map((name, index) =>
-    createSimTts(name, weather.of("tts"), { marks: voicesTellWords, wordMs: 300 + 80 * index }, dice.fork()),
+    createSimTts(name, weather.of("tts"), { marks: voicesTellWords, wordMs: 300 + 40 * index }, dice.fork()),
   );
   tts.push(createSimTts("embedded", calm, { marks: true, wordMs: 330 }, createDice(2)));
   const stt: SttProvider[] = ["google", "deepgram"].map((name) =>
     createSimStt(name, weather.of("stt"), script),
   );
   stt.push(createSimStt("embedded", calm, script));
-  const watch = watchChains(clock, weather, mutant);
+  const watch = watchChains(clock, weather, dice.fork(), mutant);
   if (mutant === "drops the floor") for (const links of [ai, tts, stt]) links.pop();
-  const chains = {
-    ai: createChain(ai, aiPolicy, watch.options),
-    tts: createChain(
-      tts,
-      spoil(voicesTellWords ? ttsPolicy : readingAlong(calm, dice), mutant),
-      watch.options,
-    ),
-    stt: createChain(stt, sttPolicy, watch.options),
-  };
+  const voices = voicesTellWords ? ttsPolicy : readingAlong(calm, dice);
   return {
     clock,
     voicesTellWords,
@@ -130,8 +137,8 @@ function buildSession(
     brokenVoices: watch.brokenVoices,
     replies: createReplyRunner({
       spareAi: "embedded",
-      ai: chains.ai,
-      tts: chains.tts,
+      ai: watch.counted(createChain(ai, aiPolicy, watch.options)),
+      tts: watch.counted(createChain(tts, spoilPolicy(voices, mutant), watch.options)),
       clock,
       retrieval: "never",
       retrieve: async () => [],
@@ -143,8 +150,8 @@ function buildSession(
       },
     }),
     ticker: new PlaybackTicker(clock, tickMs),
-    transcriber: createTranscriber({ stt: chains.stt, clock }),
-    playbackLimits: { aheadMs: 2_000, chunkMs: 500, heardLagMs: 200 },
+    transcriber: createTranscriber({ stt: watch.counted(createChain(stt, sttPolicy, watch.options)), clock }),
+    playbackLimits: spoilPlayback({ aheadMs: 2_000, chunkMs: 500, heardLagMs: 200 }, mutant),
     turnEnds: plainTurnEnds,
     listening: { vadInput: "raw", sttInput: "raw" },
     maxBufferMs: 60_000,
@@ -155,33 +162,4 @@ function buildSession(
 function readingAlong(calm: Weather, dice: Dice): ChainPolicy<TtsRequest, TtsEvent> {
   const reader = createSimTts("reader", calm, { marks: true, wordMs: 330 }, dice.fork());
   return createTtsPolicy({ reference: createReferenceReader(reader, "reader") });
-}
-
-/** A voice's policy that asks the next one for too much or too little. */
-function spoil(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: Mutant | undefined) {
-  if (mutant !== "repeats sentences" && mutant !== "skips a word") return policy;
-  const spoilt: ChainPolicy<TtsRequest, TtsEvent> = {
-    ...policy,
-    begin(request, ...rest) {
-      const call = policy.begin(request, ...rest);
-      const nextRequest = (link: string) => {
-        const asked = call.nextRequest(link);
-        if (asked === null || asked.text === request.text) return asked;
-        return mutant === "repeats sentences"
-          ? request
-          : { ...asked, text: asked.text.replace(/^\S+\s+/, "") };
-      };
-      return {
-        nextRequest,
-        take: (event, out) => call.take(event, out),
-        complete: (out, last) => call.complete(out, last),
-        fail: (out) => call.fail(out),
-        dueAtMs: (...at) => call.dueAtMs(...at),
-        get useful() {
-          return call.useful;
-        },
-      };
-    },
-  };
-  return spoilt;
 }

@@ -15,7 +15,7 @@ import { numberOf, soundOf, soundRateHz } from "./word-sound.ts";
 
 /** What can befall a call. */
 export type SimFault =
-  | { kind: "refuse" | "hang" | "key" | "quota" | "overload" | "empty" | "silent" | "lie" }
+  | { kind: "refuse" | "reset" | "hang" | "key" | "quota" | "overload" | "empty" | "silent" | "lie" }
   | { kind: "slowFirst"; delayMs: number }
   /** After that many pieces. */
   | { kind: "stall" | "cut" | "failLate"; afterPieces: number };
@@ -23,17 +23,22 @@ export type SimFault =
 export type SimFaultKind = SimFault["kind"];
 
 export const simFaultKinds: readonly SimFaultKind[] = [
-  ...(["refuse", "hang", "key", "quota", "overload", "empty", "silent", "lie"] as const),
+  ...(["refuse", "reset", "hang", "key", "quota", "overload", "empty", "silent", "lie"] as const),
   ...(["slowFirst", "stall", "cut", "failLate"] as const),
 ];
+
+/** Faults before any output. */
+const earlyKinds: ReadonlySet<SimFaultKind> = new Set(["refuse", "reset", "key", "quota", "overload"]);
 
 /** Decides what befalls a vendor's calls; keeps count of them. */
 export interface Weather {
   /** Null: the call goes well. */
   draw(vendor: string): SimFault | null;
   /** Latency of first output, ms. */
-  firstMs(): number;
+  firstMs(vendor: string): number;
   called(vendor: string): void;
+  /** A call has ended or was given up. */
+  left(vendor: string): void;
 }
 
 /** What the simulated people ask and what is answered. */
@@ -78,6 +83,10 @@ function faultOf(kind: SimFaultKind): ProviderFault {
       };
     case "overload":
       return { code: "provider_overloaded", message: "overloaded", retryable: true };
+    // A connection that is cut says so, whenever that is; only before any output may it be asked again.
+    case "reset":
+    case "cut":
+      return { code: "provider_unavailable", message: kind, retryable: true, reset: true };
     default:
       return { code: "provider_unavailable", message: kind, retryable: true };
   }
@@ -98,17 +107,22 @@ function makeVendor<Request, Event>(
   async function* stream(request: Request, context: CallContext): AsyncGenerator<Event | EndEvent> {
     const usage: Usage = {};
     weather.called(name);
-    const end = (rest: Pick<EndEvent, "outcome" | "error">): EndEvent => ({
-      type: "end",
-      usage,
-      provider: name,
-      ...rest,
-    });
+    let left = false;
+    const leave = () => {
+      if (!left) weather.left(name);
+      left = true;
+    };
+    context.signal.addEventListener("abort", leave);
+    if (context.signal.aborted) leave();
+    const end = (rest: Pick<EndEvent, "outcome" | "error">): EndEvent => {
+      leave();
+      return { type: "end", usage, provider: name, ...rest };
+    };
     try {
       const fault = weather.draw(name);
       if (fault?.kind === "hang") await hang(context);
-      const early = fault && ["refuse", "key", "quota", "overload"].includes(fault.kind);
-      await wait(early ? 5 : fault?.kind === "slowFirst" ? fault.delayMs : weather.firstMs(), context);
+      const early = fault !== null && earlyKinds.has(fault.kind);
+      await wait(early ? 5 : fault?.kind === "slowFirst" ? fault.delayMs : weather.firstMs(name), context);
       const broken = early ? faultOf(fault.kind) : yield* body(request, context, fault, usage);
       yield broken ? end({ outcome: "failed", error: broken }) : end({ outcome: "completed" });
     } catch (error) {
@@ -145,7 +159,8 @@ export function createSimAi(name: string, weather: Weather, script: Script, dice
     const { question, toolDone } = questionOf(request);
     const answer = script.answer(question);
     if (fault?.kind === "empty" || fault?.kind === "silent") return null;
-    if (answer.toolCall !== null && !toolDone && request.spokenPrefix === "") {
+    const mayCall = request.tools.length > 0 && !toolDone && request.spokenPrefix === "";
+    if (answer.toolCall !== null && mayCall) {
       const met = await meet(fault, 0, context);
       if (met) return met;
       const callId = `call_${dice.id(6)}`;

@@ -1,0 +1,75 @@
+/** Faults of our own that the simulation must find: a check that cannot fail is none. */
+import type { TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
+import type { ChainPolicy } from "../../gateway/resilience/continuation.ts";
+import type { Admission, Guard, Guards } from "../../gateway/resilience/guard.ts";
+import type { PlaybackLimits } from "../../gateway/session/playback.ts";
+
+export type Mutant =
+  | "skips a word"
+  | "repeats sentences"
+  | "drops the floor"
+  | "asks dead vendors"
+  | "calls full vendors"
+  | "blames who is well"
+  | "hedges without budget"
+  | "retries without budget"
+  | "remembers unheard words";
+
+/** A voice's policy that asks the next one for too much or too little. */
+export function spoilPolicy(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: Mutant | undefined) {
+  if (mutant !== "repeats sentences" && mutant !== "skips a word") return policy;
+  const spoilt: ChainPolicy<TtsRequest, TtsEvent> = {
+    ...policy,
+    begin(request, ...rest) {
+      const call = policy.begin(request, ...rest);
+      const nextRequest = (link: string) => {
+        const asked = call.nextRequest(link);
+        if (asked === null || asked.text === request.text) return asked;
+        return mutant === "repeats sentences"
+          ? request
+          : { ...asked, text: asked.text.replace(/^\S+\s+/, "") };
+      };
+      return {
+        nextRequest,
+        take: (event, out) => call.take(event, out),
+        complete: (...at) => call.complete(...at),
+        fail: (out) => call.fail(out),
+        dueAtMs: (...at) => call.dueAtMs(...at),
+        get useful() {
+          return call.useful;
+        },
+      };
+    },
+  };
+  return spoilt;
+}
+
+/** Budgets that never run out; admissions that count every end as a failure. */
+export function spoilGuards(guards: Guards, mutant: Mutant | undefined): Guards {
+  const endless = { earn: () => undefined, take: () => true };
+  switch (mutant) {
+    case "retries without budget":
+      return { ...guards, retries: endless };
+    case "hedges without budget":
+      return { ...guards, hedges: { ...endless, spend: () => undefined, spentUsd: 0 } };
+    case "blames who is well":
+      return { ...guards, of: (stage, name) => blaming(guards.of(stage, name)) };
+    default:
+      return guards;
+  }
+}
+
+function blaming(guard: Guard): Guard {
+  const admit = (): Admission | "open" | "full" => {
+    const admission = guard.admit();
+    if (typeof admission === "string") return admission;
+    const fault = { code: "provider_timeout", message: "not to blame", retryable: true } as const;
+    return { ...admission, end: () => admission.fail(fault) };
+  };
+  return Object.assign(Object.create(guard) as Guard, { admit });
+}
+
+/** A playback that takes what it has only just sent as heard. */
+export function spoilPlayback(limits: PlaybackLimits, mutant: Mutant | undefined): PlaybackLimits {
+  return mutant === "remembers unheard words" ? { ...limits, heardLagMs: -2 * limits.aheadMs } : limits;
+}
