@@ -143,7 +143,10 @@ const tts: Readonly<Record<FaultKind, Cell>> = {
   silent_audio: { tolerances: deadlineHeard },
   final_without_audio: {},
   noise: {},
-  wrong_rate: {},
+  wrong_rate: {
+    hypothesis:
+      "A wrong rate can't be told from another voice: the pitch is wrong, but every word is heard, once, and none is silent or lost.",
+  },
   slow_first: { tolerances: deadlineHeard },
   slow_drip: {
     fault: { delayMs: 900 },

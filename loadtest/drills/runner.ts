@@ -73,6 +73,8 @@ const turnsOf: Readonly<Record<Phase, { usual: number; quick: number }>> = {
 };
 /** More callers than that ask for more speech than can be made ahead. */
 const preparedSessions = 10;
+/** Of a run that broke off. */
+const keptLogLines = 200;
 const stages: readonly Capability[] = ["stt", "ai", "tts"];
 
 /** Unix time of a moment on performance.now(). */
@@ -118,6 +120,10 @@ export async function runDrill(drill: Drill, options: RunOptions): Promise<Drill
       errors: callers.flatMap((caller) => caller.errors),
       closedEarly: callers.filter((caller) => caller.closedEarly !== null).length,
     };
+  } catch (error) {
+    // What the gateway said of it is all that is left of such a run.
+    const printed = gateway?.log().split("\n").slice(-keptLogLines).join("\n");
+    throw new Error(`${error instanceof Error ? error.message : error}; the gateway printed:\n${printed}`);
   } finally {
     for (const caller of callers) caller.close();
     pacer.stop();

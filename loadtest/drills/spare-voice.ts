@@ -10,8 +10,11 @@ export const spareVoice = "slt";
 const reachWords = 2;
 /** Texts that are rendered for one turn. */
 const maxTexts = 80;
+/** Texts that are kept for other turns. */
+const maxSpoken = 200;
 
 let engine: Promise<Flite> | null = null;
+const spoken = new Map<string, Source>();
 
 function joinPieces(flite: Flite, text: string): Source {
   const parts: Int16Array[] = [];
@@ -41,7 +44,18 @@ export async function renderSpare(transcript: string, missing: ReadonlySet<numbe
   if (texts.length === 0) return [];
   engine ??= loadFlite();
   const flite = await engine;
-  return texts.map((text) => joinPieces(flite, text)).filter((source) => source.pcm.length > 0);
+  return texts.map((text) => speakSpare(flite, text)).filter((source) => source.pcm.length > 0);
+}
+
+/** A crowd is told the same over and over. */
+function speakSpare(flite: Flite, text: string): Source {
+  let source = spoken.get(text);
+  if (source === undefined) {
+    source = joinPieces(flite, text);
+    if (spoken.size >= maxSpoken) spoken.clear();
+    spoken.set(text, source);
+  }
+  return source;
 }
 
 /** Each sentence with a missing word: whole, its clauses, and what begins near its first missing word. */

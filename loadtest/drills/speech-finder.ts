@@ -51,15 +51,27 @@ interface Known extends Prepared {
   print: Fingerprint;
 }
 
+/** Sources that are looked for in one turn after another. */
+const known = new WeakMap<Source, Known>();
+
+function recall(source: Source): Known {
+  let made = known.get(source);
+  if (made === undefined) {
+    made = { ...prepare(source.pcm), print: takeFingerprint(source.pcm) };
+    known.set(source, made);
+  }
+  return made;
+}
+
 export class SpeechFinder {
   readonly #prepared: Known[];
   readonly #index = new PlaceIndex();
 
   constructor(sources: readonly Source[]) {
     this.#prepared = sources.map((source) => {
-      const print = takeFingerprint(source.pcm);
-      this.#index.add(print);
-      return { ...prepare(source.pcm), print };
+      const made = recall(source);
+      this.#index.add(made.print);
+      return made;
     });
   }
 

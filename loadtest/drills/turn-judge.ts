@@ -128,7 +128,8 @@ function sourcesOf({ turn, answer, history, calls }: TurnEvidence): Source[] {
     if ((longest.get(key)?.detail.pcm?.length ?? 0) < pcm.length) longest.set(key, call);
   }
   return [...longest.values()].map(({ standin, detail }) => {
-    const rateHz = detail.sampleRateHz ?? finderRateHz;
+    // Speech of a wrong rate is heard as what it was taken for.
+    const rateHz = detail.askedRateHz ?? detail.sampleRateHz ?? finderRateHz;
     return {
       voice: standin,
       pcm: resampleWhole(detail.pcm!, rateHz, finderRateHz),

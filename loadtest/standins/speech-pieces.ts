@@ -182,6 +182,7 @@ export async function speakInPieces(
     plan.note({
       text: asked.text,
       sampleRateHz: sound?.spokenRateHz ?? asked.sampleRateHz,
+      askedRateHz: asked.sampleRateHz,
       pcm: sound?.pcm.slice(0, sent) ?? new Int16Array(0),
       words: (sound?.words ?? [])
         .filter(({ fromSample }) => fromSample < sent)

@@ -102,6 +102,8 @@ export interface CallDetail {
   text?: string;
   spokenPrefix?: string;
   sampleRateHz?: number;
+  /** What the client takes it for, where it isn't told otherwise. */
+  askedRateHz?: number;
   pcm?: Int16Array;
   words?: { text: string; fromSample: number }[];
   toolCall?: string;

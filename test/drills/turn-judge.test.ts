@@ -94,6 +94,19 @@ describe("judgeTurn", () => {
     expect(verdict.missing).toEqual([]);
   });
 
+  it("hears the words of a voice at the wrong rate, as it was played", async () => {
+    const voice = "google-tts";
+    const slow = await world.speak(first, { voice, sampleRateHz: 16_000, speedRatio: 1 });
+    const call = await callOf(first, voice);
+    const wrong = { ...call, detail: { ...call.detail, ...slow, sampleRateHz: 16_000, askedRateHz: rateHz } };
+    const turn = turnOf([slow.pcm], first);
+    expect(await judge([], [wrong], { turn, answer: first, history: first })).toMatchObject({
+      missing: [],
+      repeated: [],
+      unheard: [],
+    });
+  });
+
   it("knows the voice that only had a word left to say", async () => {
     const text = "If it rains";
     const dead = await callOf("If it rains,", "google-tts");
