@@ -132,7 +132,7 @@ export const doorSettings = {
     maxLength: 512,
     secret: true,
     fallbackNote: "made at the first start and kept in the data folder",
-    description: "Signs client secrets and resume tokens. Machines that serve the same clients share it.",
+    description: "Signs client secrets. Machines that serve the same clients share it.",
   }),
   maxConnections: wholeNumber({
     env: "PARLEY_MAX_CONNECTIONS",

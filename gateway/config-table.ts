@@ -182,7 +182,7 @@ export const settings = {
     max: 5000,
     fallback: 500,
     description:
-      "Speech of that length over a reply interrupts it; 200 ms more where the client ducks the reply meanwhile.",
+      "Speech of that length over a reply interrupts it; where the client ducks the reply meanwhile 200 ms more, 380 where nothing was understood of it, 500 while nothing but nods were.",
   }),
   duckMs: wholeNumber({
     env: "PARLEY_DUCK_MS",
@@ -204,7 +204,7 @@ export const settings = {
   // Engines
   stt: chain(
     "PARLEY_STT",
-    "Recognisers, the next one taking over when one fails: google, deepgram, openai, embedded, scripted. By default those vendors that are switched on, in this order, then embedded.",
+    "Recognisers, the next one taking over when one fails: google, deepgram, openai, local, embedded, scripted. By default those vendors that are switched on, in this order, then embedded.",
   ),
   ai: chain(
     "PARLEY_AI",
@@ -212,7 +212,7 @@ export const settings = {
   ),
   tts: chain(
     "PARLEY_TTS",
-    "Voices' engines, in order: google, elevenlabs, cartesia, openai, embedded, scripted. By default those that are switched on, then embedded.",
+    "Voices' engines, in order: google, elevenlabs, cartesia, openai, local, embedded, scripted. By default those that are switched on, then embedded.",
   ),
   script: words({
     env: "PARLEY_SCRIPT",

@@ -13,7 +13,7 @@ import { isBrokenText } from "./running-transcript.ts";
 import { wavOf } from "./wav.ts";
 
 const defaultUrl = "https://api.openai.com/v1";
-const defaultModel = "gpt-4o-mini-transcribe";
+const defaultModel = "gpt-transcribe";
 /** Each pause that is believed costs a request with all that was said; shorter ones are mostly none. */
 const settleMs = 150;
 /** The least that OpenAI takes is 100 ms. */
