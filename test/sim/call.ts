@@ -6,13 +6,17 @@ import { openSession } from "../../gateway/session/state.ts";
 import { sessionConfig, sessionLimits } from "../session/session-fixtures.ts";
 import { SimChannel } from "./channel.ts";
 import type { Dice } from "./dice.ts";
+import { ReplySound } from "./ear.ts";
 import { questionOf } from "./script.ts";
-import { numberOf, otherWord, soundRateHz, WordReader } from "./word-sound.ts";
+import { numberOf, otherWord, soundRateHz } from "./word-sound.ts";
 
 /** After a turn's end a reply must have begun to sound within this, whatever fails. */
 export const replyMaxMs = 60_000;
 /** And have ended within this. */
 export const turnMaxMs = 180_000;
+
+/** What was over so long before a cut is to be remembered: the gateway knows words by the beginning of the next one. */
+const surelyHeardMs = 700;
 
 /** One reply as the person got it. */
 export interface HeardReply {
@@ -22,8 +26,10 @@ export interface HeardReply {
   status: string;
   /** Numbers of the words that were sent, in order, `otherWord` for kept sentences. */
   sent: number[];
-  /** Those of them that had been played to their end when it was cut off; all of them if it wasn't. */
-  played: number;
+  /** So many of them had begun to play when it was cut off, all of them if it wasn't; some were over well before. */
+  played: { begun: number; over: number };
+  /** Speech cut it off, while it was made or while its end played. */
+  wasCut: boolean;
   /** Numbers of the words in the conversation's item. */
   remembered: number[];
   audible: boolean;
@@ -45,18 +51,10 @@ export interface CallReport {
   problems: string[];
 }
 
-interface Sounding {
-  reader: WordReader;
-  startedAtMs: number;
-  samples: number;
-  audible: boolean;
-  itemIds: Set<string>;
-}
-
 interface OpenReply {
   responseId: string;
   question: string | null;
-  sounding: Sounding;
+  sound: ReplySound;
   toolCalls: string[];
   providers: HeardReply["providers"];
   brokenBefore: number;
@@ -73,6 +71,8 @@ export class SimCall {
   readonly #channel: SimChannel;
   readonly #session: Session;
   readonly #open = new Map<string, OpenReply>();
+  /** Replies that were done while their end still played. */
+  #tails: { reply: HeardReply; sound: ReplySound }[] = [];
   #turns = 0;
   #wake: (() => void) | null = null;
   #outputs: Output[] = [];
@@ -148,16 +148,16 @@ export class SimCall {
     const sounds = () => [...this.#open.values()].find((reply) => reply.question === question);
     const cutAfterMs = this.#dice.whole(300, 4_000);
     const sounded = await this.#until(
-      () => answered() || (sounds()?.sounding.audible ?? false),
+      () => answered() || (sounds()?.sound.reader.anything ?? false),
       askedAtMs + replyMaxMs,
     );
     if (!sounded) {
       this.problems.push(`silent turn: "${question}" got no sound`);
       return false;
     }
-    if (interrupts && !answered()) {
+    if (interrupts) {
       await this.#pause(cutAfterMs);
-      if (!answered()) return true;
+      if (!answered() || this.#playedUntilMs > clock.nowMs()) return true;
     }
     if (!(await this.#until(answered, askedAtMs + turnMaxMs))) {
       this.problems.push(`lost turn: "${question}" was not answered to its end`);
@@ -180,17 +180,14 @@ export class SimCall {
         this.#open.set(output.response.id, {
           responseId: output.response.id,
           question: this.#lastQuestion(),
-          sounding: {
-            reader: new WordReader(),
-            startedAtMs: 0,
-            samples: 0,
-            audible: false,
-            itemIds: new Set(),
-          },
+          sound: new ReplySound(),
           toolCalls: [],
           providers: [],
           brokenBefore: this.#deps.brokenVoices(this.tenant),
         });
+        break;
+      case "speechStarted":
+        this.#fallSilent();
         break;
       case "functionArgumentsDone":
         this.#open.get(output.responseId)?.toolCalls.push(output.callId);
@@ -219,46 +216,53 @@ export class SimCall {
     const reply = this.#open.get(audio.responseId);
     if (!reply) return void this.problems.push(`audio of a response that is not open: ${audio.responseId}`);
     const pcm = new Int16Array(audio.bytes.buffer, audio.bytes.byteOffset, audio.bytes.byteLength >> 1);
-    const { sounding } = reply;
-    const nowMs = this.#deps.clock.nowMs();
-    if (sounding.samples === 0) sounding.startedAtMs = Math.max(nowMs, this.#playedUntilMs);
-    sounding.itemIds.add(audio.itemId);
-    sounding.samples += pcm.length;
-    sounding.reader.push(pcm);
-    sounding.audible ||= sounding.reader.anything;
-    this.#playedUntilMs = Math.max(
-      this.#playedUntilMs,
-      sounding.startedAtMs + (sounding.samples * 1_000) / soundRateHz,
-    );
+    reply.sound.itemIds.add(audio.itemId);
+    reply.sound.push(pcm, Math.max(this.#deps.clock.nowMs(), this.#playedUntilMs));
+    this.#playedUntilMs = reply.sound.endsAtMs;
     this.#wake?.();
+  }
+
+  /** The client drops what it was sent and did not play. */
+  #fallSilent(): void {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const { sound } of this.#open.values()) sound.cut(nowMs);
+    for (const { reply, sound } of this.#tails) {
+      if (sound.endsAtMs <= nowMs) continue;
+      sound.cut(nowMs);
+      Object.assign(reply, this.#hearing(sound));
+    }
+    this.#tails = [];
+    this.#playedUntilMs = Math.min(this.#playedUntilMs, nowMs);
+  }
+
+  /** What came of it, what was played, what is remembered. */
+  #hearing(sound: ReplySound): Pick<HeardReply, "sent" | "played" | "wasCut" | "remembered"> {
+    const { heard } = sound.reader;
+    return {
+      sent: heard.map(({ number }) => number),
+      played: sound.played(heard, surelyHeardMs),
+      wasCut: sound.wasCut,
+      remembered: this.#remembered(sound.itemIds),
+    };
   }
 
   #close(responseId: string, status: string, code: string | null): void {
     const reply = this.#open.get(responseId);
     if (!reply) return;
     this.#open.delete(responseId);
-    const { sounding } = reply;
-    const nowMs = this.#deps.clock.nowMs();
-    const cut = status === "cancelled";
-    if (cut) this.#playedUntilMs = Math.min(this.#playedUntilMs, nowMs);
-    const playedSamples = cut
-      ? Math.max(0, ((nowMs - sounding.startedAtMs) * soundRateHz) / 1_000)
-      : Number.POSITIVE_INFINITY;
-    const { heard } = sounding.reader;
-    const played = heard.filter(({ fromSample }) => fromSample < playedSamples).length;
     const heardReply: HeardReply = {
       responseId,
       question: reply.question ?? this.#lastQuestion(),
       status: code === null ? status : `${status}:${code}`,
-      sent: heard.map(({ number }) => number),
-      played,
-      remembered: this.#remembered(sounding.itemIds),
-      audible: sounding.audible,
+      ...this.#hearing(reply.sound),
+      audible: reply.sound.reader.anything,
       toolCalls: reply.toolCalls.length,
       providers: reply.providers,
       brokenVoices: this.#deps.brokenVoices(this.tenant) - reply.brokenBefore,
     };
     this.replies.push(heardReply);
+    this.#tails.push({ reply: heardReply, sound: reply.sound });
+    if (this.#tails.length > 2) this.#tails.shift();
     for (const callId of reply.toolCalls) this.#answerTool(callId);
   }
 

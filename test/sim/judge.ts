@@ -46,12 +46,14 @@ function endsSentence(last: number | undefined, { question }: HeardReply): boole
 
 /** What is remembered is what was heard. */
 function judgeMemory(reply: HeardReply, slack: number): string[] {
-  const played = reply.sent.slice(0, reply.played).filter((number) => number !== otherWord);
+  const { begun, over } = reply.played;
+  const played = reply.sent.slice(0, begun).filter((number) => number !== otherWord);
   const unheard = reply.remembered.filter((number) => !played.includes(number));
   if (unheard.length > slack)
     return [`remembered but not heard: ${unheard.join(" ")}; heard ${played.join(" ")}`];
-  if (reply.status !== "completed") return [];
-  const forgotten = played.filter((number) => !reply.remembered.includes(number));
+  if (reply.status !== "completed" && !reply.wasCut) return [];
+  const surelyHeard = reply.sent.slice(0, over).filter((number) => number !== otherWord);
+  const forgotten = surelyHeard.filter((number) => !reply.remembered.includes(number));
   return forgotten.length > slack ? [`heard but not remembered: ${forgotten.join(" ")}`] : [];
 }
 

@@ -13,7 +13,8 @@ export type Mutant =
   | "blames who is well"
   | "hedges without budget"
   | "retries without budget"
-  | "remembers unheard words";
+  | "remembers unheard words"
+  | "forgets heard words";
 
 /** A voice's policy that asks the next one for too much or too little. */
 export function spoilPolicy(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: Mutant | undefined) {
@@ -69,7 +70,12 @@ function blaming(guard: Guard): Guard {
   return Object.assign(Object.create(guard) as Guard, { admit });
 }
 
-/** A playback that takes what it has only just sent as heard. */
+/** A playback that takes what it has only just sent as heard, or what was heard long ago as not. */
 export function spoilPlayback(limits: PlaybackLimits, mutant: Mutant | undefined): PlaybackLimits {
-  return mutant === "remembers unheard words" ? { ...limits, heardLagMs: -2 * limits.aheadMs } : limits;
+  const lags: Partial<Record<Mutant, number>> = {
+    "remembers unheard words": -limits.aheadMs,
+    "forgets heard words": limits.heardLagMs + limits.aheadMs,
+  };
+  const heardLagMs = mutant === undefined ? undefined : lags[mutant];
+  return heardLagMs === undefined ? limits : { ...limits, heardLagMs };
 }

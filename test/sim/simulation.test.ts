@@ -16,6 +16,7 @@ const found: Record<Mutant, RegExp> = {
   "hedges without budget": /hedges in/,
   "retries without budget": /retries in/,
   "remembers unheard words": /remembered but not heard/,
+  "forgets heard words": /heard but not remembered/,
 };
 
 describe("conversations over failing vendors, from seeds", { timeout: 600_000 }, () => {
