@@ -13,6 +13,8 @@ import { finalOf, LiveAudio, openBench, say, spoken, type VendorBench } from "./
 const words = "The train to the city leaves every twenty minutes.";
 /** So that the breaker would have enough to open by. */
 const calls = 5;
+/** However busy the machine is. */
+const patient = { connectMs: 20_000, usefulMs: 20_000, stallMs: 20_000 };
 
 let bench: VendorBench;
 let guards: Guards;
@@ -32,7 +34,7 @@ describe.each(["google", "deepgram"] as const)("%s, when full", (name) => {
     const { pieces, end } = spoken(await say(bench.world, words));
     const final = { give: { type: "final", text: "Next.", untilSample: end } as const };
     const next = createFakeProvider<SttRequest, SttEvent>("next", [final]);
-    const chain = createChain([stt, next], sttPolicy, { guards });
+    const chain = createChain([stt, next], sttPolicy, { guards, deadlines: patient });
     const hear = (audio = rangeOf(pieces)) =>
       collect(chain.stream({ audio }, callContext(new AbortController().signal)));
     const guard = guards.of("stt", name);

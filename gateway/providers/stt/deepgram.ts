@@ -11,7 +11,7 @@ import { phrasesOf } from "./prompt-phrases.ts";
 const defaultUrl = "https://api.deepgram.com";
 const defaultModel = "nova-3";
 /** Connections of one process at most, so that none takes all of its file handles; an account's own limit is a setting. */
-export const deepgramSocketsMax = 500;
+const deepgramSocketsMax = 500;
 /** Opening one at warming may take that long. */
 const warmMs = 5_000;
 
