@@ -1,5 +1,4 @@
 /** Judges one turn by its sound: what was heard of what was said, twice, not at all, and with which gaps. */
-import { resampleWhole } from "../../workers/speech/resample.ts";
 import type { TurnRecord } from "../callers/turn-record.ts";
 import type { CallRecord } from "../standins/call-record.ts";
 import { type HeardWord, wordsHeard } from "./heard-words.ts";
@@ -7,6 +6,7 @@ import { playReply } from "./reply-audio.ts";
 import { renderSpare } from "./spare-voice.ts";
 import { SpeechFinder } from "./speech-finder.ts";
 import { blockSamples, finderRateHz, type Source, type Stretch, soundingBlocks } from "./speech-waveform.ts";
+import { VendorSpeech } from "./vendor-speech.ts";
 import { compareWords, wordsOf } from "./word-comparison.ts";
 
 export interface TurnEvidence {
@@ -18,7 +18,7 @@ export interface TurnEvidence {
   history: string | null;
   /** Media time of the reply played when the caller interrupted; null when they did not. */
   interruptedAtMs: number | null;
-  /** Speech of the vendors that may be in it. */
+  /** Speech of the vendors that may be in it; the same array for all turns of a run, complete. */
   calls: readonly CallRecord[];
 }
 
@@ -113,39 +113,17 @@ function textsOf(words: readonly HeardWord[]): string[] {
   return words.flatMap((word) => wordsOf(word.text));
 }
 
+/** One for all turns of a run. */
+const speechOf = new WeakMap<readonly CallRecord[], VendorSpeech>();
+
 /** The vendors' speech that can be in this reply: of its words, or of sentences that belong to no answer. */
 function sourcesOf({ turn, answer, history, calls }: TurnEvidence): Source[] {
-  const texts = [turn.replyText, answer ?? "", history ?? ""];
-  const runs = new Set(texts.flatMap((text) => [1, 2, 3].flatMap((count) => runsOf(text, count))));
-  const longest = new Map<string, CallRecord>();
-  for (const call of calls) {
-    const { text = "", pcm } = call.detail;
-    if (pcm === undefined || pcm.length === 0) continue;
-    const count = Math.min(3, wordsOf(text).length);
-    if (!runsOf(text, count).some((run) => runs.has(run))) continue;
-    // The same text in the same voice is the same sound, cut off or whole.
-    const key = `${call.standin} ${text}`;
-    if ((longest.get(key)?.detail.pcm?.length ?? 0) < pcm.length) longest.set(key, call);
+  let speech = speechOf.get(calls);
+  if (speech === undefined) {
+    speech = new VendorSpeech(calls);
+    speechOf.set(calls, speech);
   }
-  return [...longest.values()].map(({ standin, detail }) => {
-    // Speech of a wrong rate is heard as what it was taken for.
-    const rateHz = detail.askedRateHz ?? detail.sampleRateHz ?? finderRateHz;
-    return {
-      voice: standin,
-      pcm: resampleWhole(detail.pcm!, rateHz, finderRateHz),
-      words: (detail.words ?? []).map(({ text, fromSample }) => ({
-        text,
-        fromSample: Math.round((fromSample * finderRateHz) / rateHz),
-      })),
-    };
-  });
-}
-
-/** Each run of so many words. */
-function runsOf(text: string, count: number): string[] {
-  const words = wordsOf(text);
-  if (count === 0) return [];
-  return words.slice(count - 1).map((_, index) => words.slice(index, index + count).join(" "));
+  return speech.sourcesFor([turn.replyText, answer ?? "", history ?? ""]);
 }
 
 /** What the AI's vendors made of the answer together, where none but them was asked. */

@@ -1,0 +1,81 @@
+/** What the vendors said in a run, found by its words: a crowd's turns are judged one by one, and each could hold any of it. */
+import { resampleWhole } from "../../workers/speech/resample.ts";
+import type { CallRecord } from "../standins/call-record.ts";
+import { finderRateHz, type Source } from "./speech-waveform.ts";
+import { wordsOf } from "./word-comparison.ts";
+
+/** Words in a row by which speech is taken for that of a reply; of less, all of it. */
+const runWords = 3;
+/** Speech that is kept ready to be compared; about half a megabyte each. */
+const maxReady = 800;
+
+export class VendorSpeech {
+  /** Calls by each run of their words. */
+  readonly #byRun = new Map<string, CallRecord[]>();
+  readonly #ready = new Map<CallRecord, Source>();
+
+  /** @param calls - of all vendors; those without sound are left out */
+  constructor(calls: readonly CallRecord[]) {
+    for (const call of calls) {
+      const { text = "", pcm } = call.detail;
+      if (pcm === undefined || pcm.length === 0) continue;
+      const count = Math.min(runWords, wordsOf(text).length);
+      for (const run of new Set(runsOf(text, count))) {
+        const known = this.#byRun.get(run);
+        if (known === undefined) this.#byRun.set(run, [call]);
+        else known.push(call);
+      }
+    }
+  }
+
+  /** Speech that shares words with one of these texts, in the order in which it was asked for. */
+  sourcesFor(texts: readonly string[]): Source[] {
+    const found = new Set<CallRecord>();
+    for (const text of texts) {
+      for (let count = 1; count <= runWords; count++) {
+        for (const run of runsOf(text, count)) for (const call of this.#byRun.get(run) ?? []) found.add(call);
+      }
+    }
+    const longest = new Map<string, CallRecord>();
+    for (const call of [...found].sort((a, b) => a.id - b.id)) {
+      // The same text in the same voice is the same sound, cut off or whole.
+      const key = `${call.standin} ${call.detail.text}`;
+      const known = longest.get(key);
+      if (known === undefined || lengthOf(known) < lengthOf(call)) longest.set(key, call);
+    }
+    return [...longest.values()].map((call) => this.#sourceOf(call));
+  }
+
+  #sourceOf(call: CallRecord): Source {
+    let source = this.#ready.get(call);
+    if (source !== undefined) return source;
+    source = makeSource(call);
+    if (this.#ready.size >= maxReady) this.#ready.delete(this.#ready.keys().next().value!);
+    this.#ready.set(call, source);
+    return source;
+  }
+}
+
+function lengthOf({ detail }: CallRecord): number {
+  return detail.pcm?.length ?? 0;
+}
+
+function makeSource({ standin, detail }: CallRecord): Source {
+  // Speech of a wrong rate is heard as what it was taken for.
+  const rateHz = detail.askedRateHz ?? detail.sampleRateHz ?? finderRateHz;
+  return {
+    voice: standin,
+    pcm: resampleWhole(detail.pcm!, rateHz, finderRateHz),
+    words: (detail.words ?? []).map(({ text, fromSample }) => ({
+      text,
+      fromSample: Math.round((fromSample * finderRateHz) / rateHz),
+    })),
+  };
+}
+
+/** Each run of so many words. */
+function runsOf(text: string, count: number): string[] {
+  const words = wordsOf(text);
+  if (count === 0) return [];
+  return words.slice(count - 1).map((_, index) => words.slice(index, index + count).join(" "));
+}
