@@ -1,6 +1,6 @@
 /** Watches what chains do to vendors: dead ones get probes only, extra calls and caps are kept, nobody well is blamed. */
 import type { Clock } from "../../gateway/clock.ts";
-import type { Provider } from "../../gateway/providers/provider.ts";
+import type { CallContext, Provider } from "../../gateway/providers/provider.ts";
 import { retryRatio } from "../../gateway/resilience/budget.ts";
 import type { CapLimits } from "../../gateway/resilience/caps.ts";
 import type { ChainOptions } from "../../gateway/resilience/chain.ts";
@@ -44,6 +44,11 @@ function drawCaps(dice: Dice): Readonly<Record<string, CapLimits>> {
   return Object.fromEntries(capped.map((key) => [key, { inFlight: dice.whole(1, 3), perMinute: 0 }]));
 }
 
+function offersTools(request: unknown): boolean {
+  const { tools = [] } = request as { tools?: readonly unknown[] };
+  return tools.length > 0;
+}
+
 export function watchChains(
   clock: Clock,
   weather: KeptWeather,
@@ -60,6 +65,8 @@ export function watchChains(
   const probes = new Map<string, number>();
   const inFlight = new Map<string, number>();
   const brokenVoices = new Map<string, number>();
+  /** Calls in which vendors may call tools. */
+  const withTools = new WeakSet<CallContext>();
   const caps = mutant === "asks dead vendors" ? {} : drawCaps(dice);
   let calls = 0;
   const guards = createGuards({
@@ -113,7 +120,9 @@ export function watchChains(
           note("retries", `${counts.retries} retries in ${calls} calls`);
       },
     },
-    onAttempt({ stage, provider, outcome, hedge }, { tenant }) {
+    onAttempt({ stage, provider, outcome, hedge }, context) {
+      const { tenant } = context;
+      if (hedge && withTools.has(context)) note("tools", `${provider} was asked beside another, with tools`);
       // The spare costs nothing: it may stand beside any vendor that hangs.
       if (hedge && provider !== "embedded") {
         counts.hedges += 1;
@@ -145,6 +154,7 @@ export function watchChains(
       ...chain,
       stream(request, context) {
         calls += 1;
+        if (offersTools(request)) withTools.add(context);
         return chain.stream(request, context);
       },
     }),

@@ -1,5 +1,5 @@
 /** Faults of our own that the simulation must find: a check that cannot fail is none. */
-import type { TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
+import type { AiProvider, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
 import type { ChainPolicy } from "../../gateway/resilience/continuation.ts";
 import type { Admission, Guard, Guards } from "../../gateway/resilience/guard.ts";
 import type { PlaybackLimits } from "../../gateway/session/playback.ts";
@@ -13,6 +13,7 @@ export type Mutant =
   | "blames who is well"
   | "hedges without budget"
   | "retries without budget"
+  | "hedges where tools are offered"
   | "remembers unheard words"
   | "forgets heard words";
 
@@ -43,6 +44,12 @@ export function spoilPolicy(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: M
     },
   };
   return spoilt;
+}
+
+/** An answerer's chain that does not know of tools. */
+export function spoilChain(chain: AiProvider, mutant: Mutant | undefined): AiProvider {
+  if (mutant !== "hedges where tools are offered") return chain;
+  return { ...chain, stream: (request, context) => chain.stream({ ...request, tools: [] }, context) };
 }
 
 /** Budgets that never run out; admissions that count every end as a failure. */

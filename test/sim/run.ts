@@ -10,8 +10,8 @@ export interface RunOptions {
   workers: number;
   /** A fault in our own house that must be found. */
   mutant?: Mutant;
-  /** Ends with the first broken promise. */
-  untilBroken?: boolean;
+  /** Ends early, with the first broken promise of which this is said. */
+  until?: RegExp;
   onProgress?(soFar: { turns: number; seeds: number }): void;
 }
 
@@ -19,6 +19,8 @@ export interface RunOutcome {
   turns: number;
   seeds: number;
   counts: Counts;
+  /** What was looked for (`until`) was said. */
+  found: boolean;
   brokenSeeds: number;
   /** The first of them. */
   broken: { seed: number; problems: string[] }[];
@@ -37,14 +39,14 @@ const progressEvery = 100;
 /** @throws what a worker threw that is no broken promise but a bug of the simulation */
 export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
   const counts = { rescued: 0, retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0 };
-  const outcome: RunOutcome = { turns: 0, seeds: 0, counts, brokenSeeds: 0, broken: [] };
-  const isOver = () =>
-    outcome.turns >= options.turns || (options.untilBroken === true && outcome.brokenSeeds > 0);
+  const outcome: RunOutcome = { turns: 0, seeds: 0, counts, found: false, brokenSeeds: 0, broken: [] };
+  const isOver = () => outcome.turns >= options.turns || outcome.found;
   let nextSeed = options.fromSeed;
   const add = ({ seed, turns, counts: more, problems }: SimulationResult) => {
     outcome.turns += turns;
     outcome.seeds += 1;
     for (const name of Object.keys(counts) as (keyof Counts)[]) counts[name] += more[name];
+    if (problems.some((problem) => options.until?.test(problem))) outcome.found = true;
     if (problems.length > 0) {
       outcome.brokenSeeds += 1;
       if (outcome.broken.length < brokenKept) {

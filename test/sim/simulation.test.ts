@@ -15,6 +15,7 @@ const found: Record<Mutant, RegExp> = {
   "blames who is well": /was well and is blamed/,
   "hedges without budget": /hedges in/,
   "retries without budget": /retries in/,
+  "hedges where tools are offered": /beside another, with tools/,
   "remembers unheard words": /remembered but not heard/,
   "forgets heard words": /heard but not remembered/,
 };
@@ -42,9 +43,9 @@ describe("conversations over failing vendors, from seeds", { timeout: 600_000 },
 
   it.each(Object.entries(found) as [Mutant, RegExp][])(
     "would show a gateway that %s",
-    async (mutant, line) => {
-      const outcome = await runSimulations({ turns: 1_000, fromSeed: 1, workers, mutant, untilBroken: true });
-      expect(outcome.broken.flatMap(({ problems }) => problems).join("\n")).toMatch(line);
+    async (mutant, until) => {
+      const outcome = await runSimulations({ turns: 1_000, fromSeed: 1, workers, mutant, until });
+      expect(outcome.found).toBe(true);
     },
   );
 });

@@ -23,7 +23,7 @@ import { type CallDependencies, type CallReport, type HeardReply, SimCall } from
 import { type ChainCounts, type ChainWatch, watchChains } from "./chain-watch.ts";
 import { createDice, type Dice } from "./dice.ts";
 import { judge } from "./judge.ts";
-import { type Mutant, spoilPlayback, spoilPolicy } from "./mutants.ts";
+import { type Mutant, spoilChain, spoilPlayback, spoilPolicy } from "./mutants.ts";
 import { answerTo } from "./script.ts";
 import { createSimAi, createSimStt, createSimTts, type Script, type Weather } from "./vendors.ts";
 import { installVirtualTime } from "./virtual-time.ts";
@@ -137,7 +137,7 @@ function buildSession(
     brokenVoices: watch.brokenVoices,
     replies: createReplyRunner({
       spareAi: "embedded",
-      ai: watch.counted(createChain(ai, aiPolicy, watch.options)),
+      ai: watch.counted(spoilChain(createChain(ai, aiPolicy, watch.options), mutant)),
       tts: watch.counted(createChain(tts, spoilPolicy(voices, mutant), watch.options)),
       clock,
       retrieval: "never",
