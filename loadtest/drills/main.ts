@@ -1,6 +1,6 @@
 /** `npm run drill -- NAME|all`: runs drills, writes journals, pages and recordings; the exit code is the verdict. */
-import { spawn } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -10,7 +10,7 @@ import { writeJournal } from "./journal.ts";
 import type { Probe } from "./measures.ts";
 import { drawPage } from "./page.ts";
 import { recordCall } from "./recording.ts";
-import { type DrillRun, runDrill } from "./runner.ts";
+import { type DrillLength, type DrillRun, runDrill } from "./runner.ts";
 import { judgeRun, type Verdict } from "./verdict.ts";
 
 const defaultSessions = 5;
@@ -21,7 +21,8 @@ const maxJobs = 16;
 const usage = `npm run drill -- NAME... | all [options]
   --sessions N   callers at once (${defaultSessions}; a drill about a crowd has its own number)
   --seeds A,B    one run for each (1)
-  --quick        fewer turns
+  --quick        fewer turns, and shorter answers
+  --brief        fewer still: one question while the faults are on
   --jobs N       so many drills at once, each in a process of its own (1); crowds come last, alone, and so does
                  again what deviated beside others
   --no-times     gaps and waits are shown and not judged, for machines that have other things to do
@@ -39,7 +40,7 @@ interface Options {
   drills: Drill[];
   seeds: number[];
   sessions: number;
-  quick: boolean;
+  length: DrillLength;
   out: string;
   jobs: number;
   times: "judged" | "shown";
@@ -61,6 +62,7 @@ function readOptions(args: string[]): Options | "list" | "help" {
       sessions: { type: "string" },
       seeds: { type: "string" },
       quick: { type: "boolean" },
+      brief: { type: "boolean" },
       out: { type: "string" },
       jobs: { type: "string" },
       "no-times": { type: "boolean" },
@@ -77,7 +79,7 @@ function readOptions(args: string[]): Options | "list" | "help" {
     drills: positionals.flatMap(findDrills),
     seeds,
     sessions: readWhole(values.sessions ?? String(defaultSessions), "sessions", maxSessions),
-    quick: values.quick === true,
+    length: values.brief ? "brief" : values.quick ? "quick" : "usual",
     out: resolve(values.out ?? "drill-reports"),
     jobs: readWhole(values.jobs ?? "1", "jobs", maxJobs),
     times: values["no-times"] ? "shown" : "judged",
@@ -126,9 +128,9 @@ async function writeReport(folder: string, run: DrillRun, verdict: Verdict): Pro
 async function runOne(drill: Drill, seed: number, options: Options): Promise<boolean | null> {
   process.stdout.write(`${drill.name} (seed ${seed}): ${drill.title}\n`);
   const onStep = (text: string) => process.stdout.write(`  … ${text}\n`);
-  const { sessions, quick } = options;
+  const { sessions, length } = options;
   const voiceFolder = join(options.out, "voices");
-  const run = await runDrill(drill, { seed, sessions, quick, voiceFolder, onStep });
+  const run = await runDrill(drill, { seed, sessions, length, voiceFolder, onStep });
   const verdict = judgeRun(run, options.times);
   const folder = join(options.out, `${drill.name}-${seed}`);
   await writeReport(folder, run, verdict);
@@ -207,20 +209,37 @@ async function runSideBySide(
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, work));
-  for (const run of later) outcomes.push({ name: nameOf(run), asItShould: await runApart(run, settings) });
+  for (const run of later) {
+    const folder = join(options.out, `${run.drill.name}-${run.seed}`);
+    // What deviated in company stays to be looked at.
+    const besides = run.drill.sessions === null;
+    if (besides) {
+      await rm(`${folder}-beside`, { recursive: true, force: true });
+      await rename(folder, `${folder}-beside`).catch(() => {});
+    }
+    const asItShould = await runApart(run, settings);
+    outcomes.push({ name: nameOf(run), asItShould });
+    if (besides) process.stdout.write(`  ${nameOf(run)} deviated beside others: ${folder}-beside\n`);
+  }
   return outcomes;
 }
 
 /** The options that hold for each drill of a command line. */
 function settingsIn(args: readonly string[]): string[] {
   const settings: string[] = [];
-  for (const name of ["--quick", "--no-times"]) if (args.includes(name)) settings.push(name);
+  for (const name of ["--quick", "--brief", "--no-times"]) if (args.includes(name)) settings.push(name);
   for (const name of ["--sessions", "--out"]) {
     const at = args.findIndex((one) => one === name || one.startsWith(`${name}=`));
     if (at >= 0) settings.push(...(args[at] === name ? [name, args[at + 1] ?? ""] : [args[at]!]));
   }
   return settings;
 }
+
+/** Drills in processes of their own, which end with this one. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill();
+});
 
 /** @returns as `runOne` */
 async function runApart({ drill, seed }: Run, settings: readonly string[]): Promise<boolean | null> {
@@ -233,7 +252,9 @@ async function runApart({ drill, seed }: Run, settings: readonly string[]): Prom
   child.stdout.on("data", (chunk: Buffer) => {
     printed += chunk.toString();
   });
-  const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+  running.add(child);
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  running.delete(child);
   // The last lines are about a command of its own.
   process.stdout.write(printed.replace(/\d+ of \d+ as they should be[\s\S]*$/, ""));
   if (code === inconclusiveCode) return null;

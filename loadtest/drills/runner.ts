@@ -1,6 +1,7 @@
 /** Runs one drill: stand-ins, a gateway, callers, faults; then judges what was heard. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { frameMs, Pacer, type PacerHealth } from "../callers/pacer.ts";
+import { answerTo as answerOf } from "../standins/answers.ts";
 import type { CallRecord } from "../standins/call-record.ts";
 import { registry } from "../standins/registry.ts";
 import type { Capability } from "../standins/standin.ts";
@@ -13,11 +14,13 @@ import { Questions } from "./questions.ts";
 import { spareVoice } from "./spare-voice.ts";
 import { judgeTurn } from "./turn-judge.ts";
 
+/** How many turns a drill has. */
+export type DrillLength = "usual" | "quick" | "brief";
+
 export interface RunOptions {
   seed: number;
   sessions: number;
-  /** Fewer turns in each phase. */
-  quick: boolean;
+  length: DrillLength;
   /** Where stand-ins keep their speech for other drills; nowhere by default. */
   voiceFolder?: string;
   /** Told what is going on. */
@@ -66,10 +69,11 @@ const spreadMs = 1500;
 const connectedAtOnce = 20;
 /** The vendors' own look at themselves, after the gateway's start. */
 const settleMs = 1500;
-const turnsOf: Readonly<Record<Phase, { usual: number; quick: number }>> = {
-  before: { usual: 2, quick: 1 },
-  during: { usual: 3, quick: 2 },
-  after: { usual: 2, quick: 2 },
+/** Turns of each caller; in all but the usual length long answers are shorter, too. */
+const turnsOf: Readonly<Record<Phase, Record<DrillLength, number>>> = {
+  before: { usual: 2, quick: 1, brief: 1 },
+  during: { usual: 3, quick: 2, brief: 1 },
+  after: { usual: 2, quick: 2, brief: 2 },
 };
 /** More callers than that ask for more speech than can be made ahead. */
 const preparedSessions = 10;
@@ -194,9 +198,8 @@ async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faul
 
 async function playPhase(phase: Phase, stage: Stage, questions: Questions): Promise<PhaseSpan> {
   const { drill, options, callers } = stage;
-  const { quick } = options;
-  const count = turnsOf[phase][quick ? "quick" : "usual"];
-  const asked = { count, quick, questions };
+  const count = turnsOf[phase][options.length];
+  const asked = { count, quick: options.length !== "usual", questions };
   const lines = await Promise.all(callers.map(() => linesFor(phase, drill.talk, asked)));
   const startMs = performance.now() + leadInMs;
   await Promise.all(
@@ -250,7 +253,7 @@ async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Pr
 function answerTo(standins: Standins, transcript: string | null, toolCalls: number): string | null {
   if (transcript === null || transcript === "" || toolCalls > 0) return null;
   const messages = [{ role: "user", text: transcript }];
-  return standins.world.answer({ system: "", messages, tools: [] }).text;
+  return answerOf(standins.world.seed, { system: "", messages, tools: [] }).text;
 }
 
 /** The first vendor of each stage, as stand-in and as the gateway's turns name it. */
