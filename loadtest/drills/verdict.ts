@@ -57,6 +57,7 @@ export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): V
   const during = [
     ...probeTurns(inPhase("during"), timed(run.drill.tolerances)),
     ...probeAnswerRate(run, inPhase("during")),
+    ...probeStrikes(run),
     ...probeFailovers(failovers),
     atMost("errors told to callers", run.errors.length, "", null),
     atMost("calls closed by the gateway", run.closedEarly, "", 0),
@@ -80,6 +81,17 @@ function probeAnswerRate({ drill, phases }: DrillRun, turns: readonly JudgedTurn
   const span = phases.find(({ phase }) => phase === "during");
   if (least === null || span === undefined) return [];
   return [probeAnswered(turns, span.endedAtMs - span.startedAtMs, least)];
+}
+
+/** Calls that the drill's faults struck: without one it proves nothing. Refused connections are no calls, and some faults strike by chance. */
+function probeStrikes({ drill, calls }: DrillRun): Probe[] {
+  const faults = drill.steps.flatMap(({ fault }) => fault ?? []);
+  if (faults.length === 0 || faults.every(({ kind }) => kind === "refuse")) return [];
+  const byChance = faults.some(({ kind, share = 1 }) => kind === "flapping" || share < 1);
+  const value = calls.filter(({ fault }) => fault !== null).length;
+  const tolerance = byChance ? null : 1;
+  const isMet = tolerance === null ? null : value >= tolerance;
+  return [{ name: "calls that faults struck", value, unit: "", tolerance, isLeast: true, isMet }];
 }
 
 /** Calls at once at each vendor that has a cap, by its own record. */
