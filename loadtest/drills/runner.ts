@@ -66,6 +66,8 @@ export const drillResetMs = 3000;
 const resetMarginMs = 400;
 const leadInMs = 400;
 const spreadMs = 1500;
+/** Callers of a crowd begin one after another: ten a second, twice what the embedded engines answer on two cores. */
+const crowdSpreadMs = 100;
 const connectedAtOnce = 20;
 /** The vendors' own look at themselves, after the gateway's start. */
 const settleMs = 1500;
@@ -204,7 +206,8 @@ async function playPhase(phase: Phase, stage: Stage, questions: Questions): Prom
   const startMs = performance.now() + leadInMs;
   await Promise.all(
     callers.map((caller, index) => {
-      const phaseMs = (index * spreadMs) / callers.length + (index * frameMs) / callers.length;
+      const untilMs = Math.max(spreadMs, drill.sessions === null ? 0 : drill.sessions * crowdSpreadMs);
+      const phaseMs = (index * untilMs) / callers.length + (index * frameMs) / callers.length;
       return caller.speak(phase, lines[index]!, startMs + phaseMs);
     }),
   );
