@@ -18,7 +18,7 @@ const maxSessions = 1000;
 const maxSeeds = 20;
 const maxRecordings = 10;
 const maxJobs = 16;
-const usage = `npm run drill -- NAME... | all [options]
+const usage = `npm run drill -- NAME... | all | all-but-crowds [options]
   --sessions N   callers at once (${defaultSessions}; a drill about a crowd has its own number)
   --seeds A,B    one run for each (1)
   --quick        fewer turns, and shorter answers
@@ -88,6 +88,7 @@ function readOptions(args: string[]): Options | "list" | "help" {
 
 function findDrills(name: string): Drill[] {
   if (name === "all") return [...drills];
+  if (name === "all-but-crowds") return drills.filter(({ sessions }) => sessions === null);
   const drill = drills.find((one) => one.name === name);
   if (drill === undefined) throw new UsageError(`there is no drill ${name.slice(0, 60)}; --list names them`);
   return [drill];
