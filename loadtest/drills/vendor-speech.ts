@@ -6,6 +6,8 @@ import { wordsOf } from "./word-comparison.ts";
 
 /** Words in a row by which speech is taken for that of a reply; of less, all of it. */
 const runWords = 3;
+/** Speech that is looked for in one reply; a crowd's answers have small words in common. */
+const maxSources = 64;
 /** Speech that is kept ready to be compared; about half a megabyte each. */
 const maxReady = 800;
 
@@ -28,22 +30,27 @@ export class VendorSpeech {
     }
   }
 
-  /** Speech that shares words with one of these texts, in the order in which it was asked for. */
+  /** Speech that shares words with one of these texts, in the order in which it was asked for; of too much, what shares most. */
   sourcesFor(texts: readonly string[]): Source[] {
-    const found = new Set<CallRecord>();
-    for (const text of texts) {
-      for (let count = 1; count <= runWords; count++) {
-        for (const run of runsOf(text, count)) for (const call of this.#byRun.get(run) ?? []) found.add(call);
-      }
+    const counts = Array.from({ length: runWords }, (_, index) => index + 1);
+    const runs = new Set(texts.flatMap((text) => counts.flatMap((count) => runsOf(text, count))));
+    const shared = new Map<CallRecord, number>();
+    for (const run of runs) {
+      for (const call of this.#byRun.get(run) ?? []) shared.set(call, (shared.get(call) ?? 0) + 1);
     }
     const longest = new Map<string, CallRecord>();
-    for (const call of [...found].sort((a, b) => a.id - b.id)) {
+    for (const call of shared.keys()) {
       // The same text in the same voice is the same sound, cut off or whole.
       const key = `${call.standin} ${call.detail.text}`;
       const known = longest.get(key);
       if (known === undefined || lengthOf(known) < lengthOf(call)) longest.set(key, call);
     }
-    return [...longest.values()].map((call) => this.#sourceOf(call));
+    const shareOf = (call: CallRecord) => shared.get(call)! / wordsOf(call.detail.text ?? "").length;
+    return [...longest.values()]
+      .sort((a, b) => shareOf(b) - shareOf(a))
+      .slice(0, maxSources)
+      .sort((a, b) => a.id - b.id)
+      .map((call) => this.#sourceOf(call));
   }
 
   #sourceOf(call: CallRecord): Source {
