@@ -19,6 +19,9 @@ const reachSamples = 12_000;
 /** How far from a recording's first sound a voice may have begun. */
 const startSamples = 1600;
 const minCorrelation = 0.75;
+/** The middle of an island is compared first: most places are out of the question by it. */
+const glanceSamples = 800;
+const minGlanceCorrelation = 0.5;
 
 interface Island {
   fromSample: number;
@@ -45,10 +48,14 @@ export function findIslands(
 ): Stretch[] {
   return islandsOf(audio, stretches).flatMap((island) => {
     const length = island.untilSample - island.fromSample;
+    const glance = Math.min(glanceSamples, length);
+    const glanceAt = Math.floor((length - glance) / 2);
     let best = { correlation: minCorrelation, source: -1, at: 0 };
     for (const { source, from, until } of candidatesFor(island, prepared, stretches)) {
       const { smooth } = prepared[source]!;
       for (let at = Math.max(0, from); at <= Math.min(until, smooth.length - length); at += 2) {
+        const glanced = correlate(smooth, at + glanceAt, audio, island.fromSample + glanceAt, glance);
+        if (glanced.correlation < minGlanceCorrelation) continue;
         const { correlation } = correlate(smooth, at, audio, island.fromSample, length);
         if (correlation > best.correlation) best = { correlation, source, at };
       }
