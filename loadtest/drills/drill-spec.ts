@@ -11,8 +11,8 @@ export const usualChains: Drill["chains"] = {
 /** The deadline of a stage whose vendor hangs is waited out once. */
 export const deadlineMs = { stt: 1500, ai: 2000, tts: 1200 } as const;
 
-/** Google's streaming voices don't tell where their words lie. */
-export const withoutWordTimes: Partial<Tolerances> = { repeatedWordsPerSwitch: 1 };
+/** Voices that don't tell where their words lie: who goes on may say one again. */
+const voicesWithoutWordTimes: ReadonlySet<string> = new Set(["google"]);
 
 export interface Spec {
   name: string;
@@ -31,15 +31,17 @@ const usualHypothesis =
   "Every question is answered in full: no silent turn, no turn lost, no word missing, repeated or remembered unheard; then the first vendor is back.";
 
 export function makeDrill(spec: Spec): Drill {
+  const chains = { ...usualChains, ...spec.chains };
+  const repeatedWordsPerSwitch = voicesWithoutWordTimes.has(chains.tts[0] ?? "") ? 1 : 0;
   return {
     name: spec.name,
     title: spec.title,
     hypothesis: spec.hypothesis ?? usualHypothesis,
-    chains: { ...usualChains, ...spec.chains },
+    chains,
     settings: spec.settings ?? {},
     talk: spec.talk ?? "short",
     steps: spec.steps,
-    tolerances: { ...strict, ...spec.tolerances },
+    tolerances: { ...strict, repeatedWordsPerSwitch, ...spec.tolerances },
     sessions: spec.sessions ?? null,
     isCanary: spec.isCanary === true,
   };

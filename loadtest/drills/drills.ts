@@ -1,7 +1,7 @@
 /** All drills: every fault on every stage, and what happens when they fall together or on many callers. */
 import type { StandinName } from "../standins/standin.ts";
 import type { Drill } from "./drill.ts";
-import { deadlineMs, makeDrill, on, type Spec, withoutWordTimes } from "./drill-spec.ts";
+import { deadlineMs, makeDrill, on, type Spec } from "./drill-spec.ts";
 import { faultDrills } from "./fault-matrix.ts";
 
 const allUsual: readonly StandinName[] = [
@@ -76,7 +76,6 @@ const jointDrills: Spec[] = [
     title: "The voice dies while the caller interrupts",
     talk: "barge-in",
     steps: [on(["google-tts"], "cut", { afterPieces: 14 })],
-    tolerances: withoutWordTimes,
     hypothesis: "An interruption is obeyed, and the history ends where it was heard to.",
   },
   {

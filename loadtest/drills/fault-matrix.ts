@@ -1,7 +1,7 @@
 /** Every fault that stand-ins know on every stage: a drill each, or why it can't happen there. */
 import type { Capability, Fault, FaultKind, StandinName } from "../standins/standin.ts";
 import type { Drill, Talk, Tolerances } from "./drill.ts";
-import { deadlineMs, on, type Spec, withoutWordTimes } from "./drill-spec.ts";
+import { deadlineMs, on, type Spec } from "./drill-spec.ts";
 
 /** One fault on one stage: what differs from the usual. A string says why there is no such drill. */
 type Cell = string | Partial<Told & { victim: Victim; tolerances: Partial<Tolerances>; hypothesis: string }>;
@@ -130,10 +130,10 @@ const tts: Readonly<Record<FaultKind, Cell>> = {
   stall: {
     says: "stalls in mid-sentence",
     ...midway(9),
-    tolerances: { ...withoutWordTimes, gapMs: 500 + 1000 },
+    tolerances: { gapMs: 500 + 1000 },
   },
-  cut: { says: "dies in mid-sentence", ...midway(9), tolerances: withoutWordTimes },
-  error_in_stream: { says: "sends an error in mid-sentence", ...midway(7), tolerances: withoutWordTimes },
+  cut: { says: "dies in mid-sentence", ...midway(9) },
+  error_in_stream: { says: "sends an error in mid-sentence", ...midway(7) },
   // Only those that answer in text can have a letter cut in two, or a bracket left open.
   malformed: { victim: elevenLabs, says: "sends rubbish in mid-sentence", ...midway(7) },
   truncated_utf8: { victim: elevenLabs, says: "sends half a letter in mid-sentence", ...midway(7) },
@@ -151,7 +151,7 @@ const tts: Readonly<Record<FaultKind, Cell>> = {
   slow_drip: {
     fault: { delayMs: 900 },
     talk: "long",
-    tolerances: { ...withoutWordTimes, gapMs: 1500 },
+    tolerances: { gapMs: 1500 },
   },
   brown_out: { tolerances: deadlineHeard },
   flapping: {},
