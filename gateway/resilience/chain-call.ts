@@ -294,8 +294,10 @@ export class ChainCall<Request, Event extends { type: string }> {
     const loser = winner === this.#run ? this.#rival! : this.#run!;
     loser.extra = true;
     // Who had no time to answer is not to blame that the spare was faster.
-    const givenUp = winner.link.provider.name === floorName && isSlow(loser, this.#context.clock.nowMs());
-    if (givenUp) this.#noteWait(loser);
+    const slow = isSlow(loser, this.#context.clock.nowMs());
+    // A probe that was not waited for has not shown that its vendor is well.
+    const givenUp = winner.link.provider.name === floorName && (slow || loser.admission?.probe === true);
+    if (givenUp && slow) this.#noteWait(loser);
     void this.#finish(loser, givenUp ? { outcome: "failed", fault: tooLate, overdueMs: 0 } : cancelled);
     this.#standAlone(winner, loser);
   }
