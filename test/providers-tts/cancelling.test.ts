@@ -7,12 +7,14 @@ const cancelledCalls = 1000;
 const sideBySide = 100;
 /** The contract says 50 ms; a busy machine may take this long to run us. */
 const cancelBoundMs = 1500;
+/** The vendor is told of each end and may take its time over it; who is next waits for the place. */
+const limits = { surplusMs: 50, closingMs: 400, waitingMax: sideBySide, waitMaxMs: 20_000 };
 const slow = { first: { p50Ms: 20, p95Ms: 40 }, piece: { p50Ms: 40, p95Ms: 80 } };
 
 describe.each(Object.entries(voices))("a caller who interrupts %s", (name, voice) => {
   let stage: VoiceStage;
   beforeAll(async () => {
-    stage = await openStage(voice, { limits: { surplusMs: 50, closingMs: 400 } }, slow);
+    stage = await openStage(voice, { limits }, slow);
     await stage.provider.warm?.();
     await say(stage);
   });
@@ -79,8 +81,10 @@ describe.each(Object.entries(voices))("a caller who interrupts %s", (name, voice
       );
     }
     await idle();
-    // Some room for what the test runner itself opens meanwhile, and kept connections.
-    await vi.waitFor(() => expect(count()).toBeLessThanOrEqual(before + 6), 8000);
+    // Some room for what the test runner itself opens meanwhile. Who asks by HTTP keeps the connections that opened while
+    // their calls were cancelled, both ends of which are here: as many as there were calls side by side, not as calls.
+    const kept = name === "openai" ? 2 * sideBySide : 0;
+    await vi.waitFor(() => expect(count()).toBeLessThanOrEqual(before + kept + 6), 8000);
     expect((await say(stage)).end.outcome).toBe("completed");
   }, 60_000);
 });
