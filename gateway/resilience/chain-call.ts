@@ -96,9 +96,14 @@ export class ChainCall<Request, Event extends { type: string }> {
       this.#run = this.#start(picked, call, asked, false);
       let result: LinkResult | null = null;
       try {
-        // Not a generator of its own: passing each event through one more costs as much as all the rest.
+        // Neither a generator nor an async function of its own: passing each event through one more costs as much as all the rest.
         while (result === null) {
-          result = await this.#step();
+          // The pull reports an abort only while it waits; one that came between two waits is seen here.
+          if (signal.aborted) result = cancelled;
+          else {
+            const run: LinkRun<Request, Event> = this.#rival === null ? this.#run : await this.#race();
+            result = this.#take(run, await this.#pull(run));
+          }
           const { out } = this.#run;
           for (const event of out) if (!signal.aborted) yield event;
           out.length = 0;
@@ -199,18 +204,6 @@ export class ChainCall<Request, Event extends { type: string }> {
 
   // ---- the link at work, and the one beside it ----
 
-  /** Waits for what comes next; the result of the call's link, or null while it goes on. */
-  async #step(): Promise<LinkResult | null> {
-    // The pull reports an abort only while it waits; one that came between two waits is seen here.
-    if (this.#context.signal.aborted) return cancelled;
-    const rival = this.#rival;
-    const run = rival === null ? this.#run! : await this.#raceOf(this.#run!, rival);
-    const pulled = await this.#pull(run);
-    run.pending = null;
-    if (pulled.kind === "overdue" && !this.#isOver(run)) return null;
-    return this.#take(run, pulled);
-  }
-
   async #finishAll(result: LinkResult): Promise<void> {
     const drained = [this.#finish(this.#run!, result)];
     if (this.#rival !== null) drained.push(this.#finish(this.#rival, cancelled));
@@ -227,12 +220,15 @@ export class ChainCall<Request, Event extends { type: string }> {
   }
 
   /** The one of two links that has something to say. */
-  #raceOf(run: LinkRun<Request, Event>, rival: LinkRun<Request, Event>): Promise<LinkRun<Request, Event>> {
-    return Promise.race([this.#pull(run).then(() => run), this.#pull(rival).then(() => rival)]);
+  #race(): Promise<LinkRun<Request, Event>> {
+    const runs = [this.#run!, this.#rival!];
+    return Promise.race(runs.map((run) => this.#pull(run).then(() => run)));
   }
 
   /** Takes what a link said; the result of the call's link, or null while it goes on. */
   #take(run: LinkRun<Request, Event>, pulled: Pulled<Event | EndEvent>): LinkResult | null {
+    run.pending = null;
+    if (pulled.kind === "overdue" && !this.#isOver(run)) return null;
     run.waitingSinceMs = null;
     const result = judge(run, pulled, this.#usage, this.#context);
     if (run.usefulAtMs === null && run.call.useful) this.#becomeUseful(run);

@@ -48,6 +48,8 @@ export function shape(pcm: Int16Array, gain: number, done: number, fadeSamples: 
 }
 
 const levelFrameMs = 20;
+/** How loud a frame is, or how alike neighbours are, every so manieth sample tells: voices are watched all the time. */
+const glanceStep = 4;
 /** Frames this much below the loudest are pauses. */
 const activeRatio = 0.1;
 
@@ -58,33 +60,53 @@ export interface SpeechLevel {
   activeMs: number;
 }
 
-/** Loudness of speech, its pauses left out. */
-export function speechLevel(chunks: readonly Int16Array[], sampleRateHz: number): SpeechLevel {
-  const frame = (levelFrameMs * sampleRateHz) / 1_000;
-  const powers: number[] = [];
-  for (const pcm of chunks) {
-    for (let from = 0; from + frame <= pcm.length; from += frame) powers.push(power(pcm, from, frame));
-  }
-  const floor = Math.max(audibleLevel ** 2, Math.max(0, ...powers) * activeRatio ** 2);
-  const active = powers.filter((value) => value >= floor);
-  const mean = active.reduce((sum, value) => sum + value, 0) / Math.max(1, active.length);
-  return { rms: Math.sqrt(mean), activeMs: active.length * levelFrameMs };
+/** Whole, for the compiler too: a fraction makes the loops over samples slow. */
+function frameSamplesAt(sampleRateHz: number): number {
+  return ((levelFrameMs * sampleRateHz) / 1_000) | 0;
 }
 
-function power(pcm: Int16Array, from: number, count: number): number {
+/** Loudness of speech, its pauses left out. */
+export function speechLevel(chunks: readonly Int16Array[], sampleRateHz: number): SpeechLevel {
+  const frame = frameSamplesAt(sampleRateHz);
+  const powers: number[] = [];
+  let loudest = 0;
+  for (const pcm of chunks) {
+    for (let from = 0; from + frame <= pcm.length; from += frame) {
+      const value = power(pcm, from, frame, glanceStep);
+      powers.push(value);
+      if (value > loudest) loudest = value;
+    }
+  }
+  const floor = Math.max(audibleLevel ** 2, loudest * activeRatio ** 2);
   let sum = 0;
-  for (let index = from; index < from + count; index += 1) sum += pcm[index]! * pcm[index]!;
-  return sum / count;
+  let active = 0;
+  for (const value of powers) {
+    if (value < floor) continue;
+    sum += value;
+    active += 1;
+  }
+  return { rms: Math.sqrt(sum / Math.max(1, active)), activeMs: active * levelFrameMs };
+}
+
+/** Mean square of every `step`-th sample. */
+function power(pcm: Int16Array, from: number, count: number, step: number): number {
+  let sum = 0;
+  let counted = 0;
+  for (let index = from; index < from + count; index += step) {
+    sum += pcm[index]! * pcm[index]!;
+    counted += 1;
+  }
+  return sum / counted;
 }
 
 /** The quietest 20 ms in `[from, until)`: where a cut is heard least. @returns its middle */
 export function quietestAt(pcm: Int16Array, from: number, until: number, sampleRateHz: number): number {
-  const frame = Math.round((levelFrameMs * sampleRateHz) / 1_000);
+  const frame = frameSamplesAt(sampleRateHz);
   const hop = Math.max(1, Math.round(frame / 4));
   let best = until;
   let least = Number.POSITIVE_INFINITY;
   for (let at = from; at + frame <= until; at += hop) {
-    const value = power(pcm, at, frame);
+    const value = power(pcm, at, frame, 1);
     // The latest of equally quiet places: as much as can be is heard.
     if (value <= least) [best, least] = [at + Math.round(frame / 2), value];
   }
@@ -99,8 +121,6 @@ export const noiseMs = 300;
 const flatnessMin = 0.12;
 /** Neighbours this alike are no noise, whatever else they are: most frames of speech need no closer look. */
 const alikeMax = 0.75;
-/** Every so manieth sample is enough for that. */
-const glanceStep = 4;
 /** A noise is steady; a fricative swells and falls. */
 const spreadMaxDb = 4;
 const predictionOrder = 4;
@@ -123,8 +143,9 @@ export interface NoiseWatch {
  * @param speedRatio - of the speech: slow fricatives last longer
  */
 export function createNoiseWatch(sampleRateHz: number, speedRatio: number): NoiseWatch {
-  const frameSamples = Math.round((levelFrameMs * sampleRateHz) / 1_000);
-  const frame = new Int16Array(frameSamples);
+  const frameSamples = frameSamplesAt(sampleRateHz);
+  /** Of a frame that chunks lie across. */
+  let frame: Int16Array | null = null;
   const framesMin = Math.ceil(noiseMs / levelFrameMs / Math.min(1, speedRatio));
   let filled = 0;
   let seen = 0;
@@ -133,11 +154,18 @@ export function createNoiseWatch(sampleRateHz: number, speedRatio: number): Nois
   let lowestDb = 0;
   let highestDb = 0;
   let sure = false;
+  let afterVoiced = false;
 
   function judgeFrame(pcm: Int16Array, at: number): void {
     const from = seen - frameSamples;
+    if (afterVoiced) {
+      // Noise loses a frame by that, and a voice costs half.
+      afterVoiced = false;
+      return;
+    }
     if (looksVoiced(pcm, at, frameSamples)) {
       run = 0;
+      afterVoiced = true;
       return;
     }
     const { level, flatness } = measureFrame(pcm, at, frameSamples);
@@ -162,6 +190,7 @@ export function createNoiseWatch(sampleRateHz: number, speedRatio: number): Nois
         // A frame that lies in one piece is looked at where it is.
         if (count === frameSamples) judgeFrame(pcm, from);
         else {
+          frame ??= new Int16Array(frameSamples);
           frame.set(pcm.subarray(from, from + count), filled);
           filled += count;
           if (filled === frameSamples) {
@@ -192,42 +221,42 @@ function looksVoiced(pcm: Int16Array, from: number, count: number): boolean {
   return total < noiseLevelMin * noiseLevelMin * (count / glanceStep) || alike / total > alikeMax;
 }
 
-/** Of lags 0 to 4, in one go: voices are watched all the time. */
-function autocorrelation(pcm: Int16Array, from: number, count: number): number[] {
-  let [sum0, sum1, sum2, sum3, sum4] = [0, 0, 0, 0, 0];
-  let [back1, back2, back3, back4] = [0, 0, 0, 0];
-  for (let index = from; index < from + count; index += 1) {
-    const sample = pcm[index]!;
-    sum0 += sample * sample;
-    sum1 += sample * back1;
-    sum2 += sample * back2;
-    sum3 += sample * back3;
-    sum4 += sample * back4;
-    back4 = back3;
-    back3 = back2;
-    back2 = back1;
-    back1 = sample;
-  }
-  return [sum0, sum1, sum2, sum3, sum4];
-}
-
 /** Level, and the share of the power that can't be predicted (Levinson's recursion). */
 function measureFrame(pcm: Int16Array, from: number, count: number): { level: number; flatness: number } {
-  const lags = autocorrelation(pcm, from, count);
+  autocorrelate(pcm, from, count);
   const total = lags[0]!;
   if (total <= 0) return { level: 0, flatness: 0 };
   let error = total;
-  let weights = [1];
+  weights.fill(0);
+  weights[0] = 1;
   for (let order = 1; order <= predictionOrder && error > 0; order += 1) {
     let sum = 0;
     for (let index = 0; index < order; index += 1) sum += weights[index]! * lags[order - index]!;
     const reflection = -sum / error;
-    const next = [...weights, 0];
-    for (let index = 1; index <= order; index += 1) {
-      next[index] = (weights[index] ?? 0) + reflection * weights[order - index]!;
+    for (let low = 0, high = order; low <= high; low += 1, high -= 1) {
+      const [one, other] = [weights[low]!, weights[high]!];
+      weights[low] = one + reflection * other;
+      weights[high] = other + reflection * one;
     }
-    weights = next;
     error *= 1 - reflection * reflection;
   }
-  return { level: Math.sqrt(total / count), flatness: Math.max(0, error) / total };
+  return { level: Math.sqrt(total / (count - predictionOrder)), flatness: Math.max(0, error) / total };
+}
+
+// Written over by every frame that is measured.
+const lags = new Float64Array(predictionOrder + 1);
+const weights = new Float64Array(predictionOrder + 1);
+
+/** Fills `lags`. */
+function autocorrelate(pcm: Int16Array, from: number, count: number): void {
+  let [sum0, sum1, sum2, sum3, sum4] = [0, 0, 0, 0, 0];
+  for (let index = from + predictionOrder; index < from + count; index += 1) {
+    const sample = pcm[index]!;
+    sum0 += sample * sample;
+    sum1 += sample * pcm[index - 1]!;
+    sum2 += sample * pcm[index - 2]!;
+    sum3 += sample * pcm[index - 3]!;
+    sum4 += sample * pcm[index - 4]!;
+  }
+  [lags[0], lags[1], lags[2], lags[3], lags[4]] = [sum0, sum1, sum2, sum3, sum4];
 }

@@ -1,15 +1,7 @@
 /** One voice's part of a piece of speech: what was received of it, what may be handed on, whether it is speech at all. */
 import type { ProviderFault, TtsEvent, TtsRequest } from "../providers/provider.ts";
 import type { NoiseWatch } from "./tts-audio.ts";
-import {
-  audibleEnd,
-  createNoiseWatch,
-  fadeMs,
-  firstAudible,
-  isAudible,
-  shape,
-  speechLevel,
-} from "./tts-audio.ts";
+import { audibleEnd, createNoiseWatch, fadeMs, firstAudible, shape, speechLevel } from "./tts-audio.ts";
 import type { SpokenToken } from "./tts-text.ts";
 import { createNamer, expectedMs } from "./tts-text.ts";
 import type { VoiceNotes } from "./voice-notes.ts";
@@ -148,8 +140,9 @@ export class TtsLink {
     const before = this.received;
     this.received += pcm.length;
     this.#noise.push(pcm);
-    if (isAudible(pcm)) {
-      this.soundUntil = before + audibleEnd(pcm);
+    const end = audibleEnd(pcm);
+    if (end > 0) {
+      this.soundUntil = before + end;
       if (!this.audible) this.#begin(before + firstAudible(pcm));
     }
     if (this.audible) this.#keep(pcm);

@@ -11,6 +11,9 @@ import type {
   TtsRequest,
 } from "../../gateway/providers/provider.ts";
 import type { AiChainEvent } from "../../gateway/resilience/ai-policy.ts";
+import type { Speech } from "../../loadtest/standins/voice-speech.ts";
+import { renderSpeech } from "../../loadtest/standins/voice-speech.ts";
+import { loadFlite } from "../../workers/speech/flite.ts";
 
 /** An answer as long as people hear it: 28 words. */
 export const answer =
@@ -21,7 +24,6 @@ const frameSamples = 320;
 const utteranceFrames = 150;
 const sampleRateHz = 16_000;
 const chunkSamples = 1600;
-const charsPerSecond = 14;
 
 /** Lets the loop turn, as it does between two packets of a vendor. */
 export const packet = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -74,23 +76,31 @@ export function createAnswerer(name: string): Provider<AiRequest, AiChainEvent> 
   };
 }
 
+/** The answer's sentences as flite says them: what the chain listens to is real speech. */
+export async function renderAnswer(): Promise<ReadonlyMap<string, Speech>> {
+  const flite = await loadFlite();
+  return new Map(
+    sentences.map((text) => [text, renderSpeech(flite, { text, voice: "slt", sampleRateHz, speedRatio: 1 })]),
+  );
+}
+
 /** A voice with word marks, in chunks of 100 ms. */
-export function createVoice(name: string): Provider<TtsRequest, TtsEvent> {
-  const pcm = new Int16Array(chunkSamples).fill(3000);
+export function createVoice(
+  name: string,
+  speech: ReadonlyMap<string, Speech>,
+): Provider<TtsRequest, TtsEvent> {
   return {
     name,
     async *stream({ text }) {
-      const words = [...text.matchAll(/\S+/g)];
-      const samples = (text.length / charsPerSecond) * sampleRateHz;
+      const { pcm, words } = speech.get(text)!;
       let next = 0;
-      for (let from = 0; from < samples; from += chunkSamples) {
+      for (let from = 0; from < pcm.length; from += chunkSamples) {
         await packet();
         for (; next < words.length; next += 1) {
-          const fromSample = Math.round((words[next]!.index / text.length) * samples);
-          if (fromSample >= from + chunkSamples) break;
-          yield { type: "word", text: words[next]![0], fromSample };
+          if (words[next]!.fromSample >= from + chunkSamples) break;
+          yield { type: "word", ...words[next]! };
         }
-        yield { type: "audio", pcm };
+        yield { type: "audio", pcm: pcm.subarray(from, from + chunkSamples) };
       }
       yield end(name);
     },

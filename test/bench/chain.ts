@@ -16,6 +16,7 @@ import {
   createEar,
   createFailing,
   createVoice,
+  renderAnswer,
   sentences,
   utterance,
 } from "./chain-vendors.ts";
@@ -78,11 +79,13 @@ async function cpuOf(turns: number, engines: Engines): Promise<number> {
 
 /** CPU a turn: chains of three links with everything on, and the same vendors bare, in turn. */
 async function measureCpu(guards: Guards, quick: boolean): Promise<{ rows: Row[]; notes: string[] }> {
-  const bare = { stt: createEar("a"), ai: createAnswerer("a"), tts: createVoice("a") };
+  const speech = await renderAnswer();
+  const voice = (name: string) => createVoice(name, speech);
+  const bare = { stt: createEar("a"), ai: createAnswerer("a"), tts: voice("a") };
   const chained = {
     stt: createChain([bare.stt, createEar("b"), createEar("embedded")], sttPolicy, { guards }),
     ai: createChain([bare.ai, createAnswerer("b"), createAnswerer("embedded")], aiPolicy, { guards }),
-    tts: createChain([bare.tts, createVoice("b"), createVoice("embedded")], ttsPolicy, { guards }),
+    tts: createChain([bare.tts, voice("b"), voice("embedded")], ttsPolicy, { guards }),
   };
   const events = await runTurn(chained);
   const turns = quick ? 100 : 400;
