@@ -14,6 +14,7 @@ import {
   cancelled,
   drainRun,
   emptyChain,
+  foundFull,
   isSlow,
   judge,
   leaveGuard,
@@ -257,7 +258,9 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (!midway) Object.assign(conversation ?? {}, { waitedAtMs: clock.nowMs(), waits: this.#waits });
   }
 
-  #noteFall(run: LinkRun<Request, Event>, result: { fault: ProviderFault; overdueMs: number }): void {
+  #noteFall(run: LinkRun<Request, Event>, result: LinkResult & { outcome: "failed" }): void {
+    // A vendor without a place has not failed, and who comes next takes nothing over.
+    if (foundFull(result)) return;
     this.#fallen = {
       name: run.link.provider.name,
       code: result.fault.code,
@@ -321,7 +324,8 @@ export class ChainCall<Request, Event extends { type: string }> {
     const nowMs = clock.nowMs();
     leaveGuard(run, result, nowMs);
     const attempt = attemptOf(run, policy.stage, result, nowMs);
-    options.onAttempt?.(attempt, this.#context);
+    if (foundFull(result)) options.observer?.passedOver?.(policy.stage, name, "full");
+    else options.onAttempt?.(attempt, this.#context);
     observer?.ended(attempt);
     return drainRun(run, result, this.#usage, clock).then(() =>
       options.observer?.spent?.(

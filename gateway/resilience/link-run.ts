@@ -102,6 +102,11 @@ export interface LinkStart<Request, Event> {
   last: boolean;
 }
 
+/** Whether our own connections to the vendor were all in use: it was not asked. */
+export function foundFull(result: LinkResult): boolean {
+  return result.outcome === "failed" && result.fault.blame === "full";
+}
+
 /** What is told of a run that has ended. */
 export function attemptOf<Request, Event>(
   run: LinkRun<Request, Event>,

@@ -151,6 +151,17 @@ describe("a guarded chain", () => {
     expect(world.told.attempts.every(({ outcome }) => outcome === "completed")).toBe(true);
   });
 
+  it("passes a vendor over whose connections are all in use, and counts that as no failure either", async () => {
+    const world = openWorld();
+    const noPlace = { code: "provider_overloaded", message: "no place", retryable: true, blame: "full" } as const;
+    const { end } = await callAi(world, [ai("a", [{ failWith: noPlace }]), ai("b", [text("at once")])]);
+    expect(end).toMatchObject({ outcome: "completed", provider: "b" });
+    expect(world.told.passedOver).toEqual([["a", "full"]]);
+    expect(world.told.attempts).toMatchObject([{ provider: "b", outcome: "completed" }]);
+    expect(world.told.failovers).toEqual([]);
+    expect(world.guards.of("ai", "a").state).toBe("closed");
+  });
+
   it("gives its place back however a call ends", async () => {
     const world = openWorld({ "ai/a": { inFlight: 1, perMinute: 0 } });
     const ends: Step<AiChainEvent>[][] = [
