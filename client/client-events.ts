@@ -32,6 +32,8 @@ export interface ClientExtensions {
   debug?: boolean;
   /** `words`: when each word of a spoken reply sounds. */
   words?: boolean;
+  /** `userTranscript` grows while the user speaks, as fast as the recogniser tells words. */
+  captions?: boolean;
   /** `gateLevel`: ten times a second, what the gateway's noise gate hears and what it lets through. */
   level?: boolean;
   /** The client's sound has no echo cancellation: the gateway expects its own voice to come back. */

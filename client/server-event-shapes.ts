@@ -47,6 +47,7 @@ const shapes: { readonly [type: string]: Shape } = {
   "conversation.item.input_audio_transcription.delta": { ...item, "delta?": "string" },
   "conversation.item.input_audio_transcription.completed": { ...item, transcript: "string" },
   "parley.words": { ...item, words: [{ text: "string", start_ms: "number" }] },
+  "parley.caption": { ...item, transcript: "string" },
   "parley.level": {
     sample: "number",
     raw_db: "number",

@@ -24,6 +24,7 @@ const extensionQuery = {
   duck: ["duck", "1"],
   debug: ["debug", "1"],
   words: ["words", "1"],
+  captions: ["captions", "1"],
   level: ["level", "1"],
   echoGuard: ["aec", "none"],
 } as const satisfies Record<keyof ClientExtensions, readonly [string, string]>;

@@ -34,6 +34,8 @@ export class Transcripts {
     switch (event.type) {
       case "conversation.item.input_audio_transcription.delta":
         return { itemId: event.item_id, text: this.#append(event.item_id, event.delta ?? ""), final: false };
+      case "parley.caption":
+        return { itemId: event.item_id, text: event.transcript.trim(), final: false };
       case "conversation.item.input_audio_transcription.completed":
         this.#texts.delete(event.item_id);
         return { itemId: event.item_id, text: event.transcript.trim(), final: true };

@@ -17,6 +17,8 @@ export interface Extensions {
   debug: boolean;
   /** `?words=1`: when each word of a spoken reply sounds. */
   words: boolean;
+  /** `?captions=1`: the caller's words while they speak. */
+  captions: boolean;
   /** `?level=1`: ten times a second, what the gate hears and what it lets through. */
   level: boolean;
   /** `?aec=none`: the client has no echo cancellation, so the gateway expects its own voice back. */
@@ -30,6 +32,7 @@ export const noExtensions: Readonly<Extensions> = {
   duck: false,
   debug: false,
   words: false,
+  captions: false,
   level: false,
   echoGuard: false,
 };
@@ -43,6 +46,7 @@ export function readExtensions(query: URLSearchParams): Extensions {
     duck: query.get("duck") === "1",
     debug: query.get("debug") === "1",
     words: query.get("words") === "1",
+    captions: query.get("captions") === "1",
     level: query.get("level") === "1",
     echoGuard: query.get("aec") === "none",
   };
@@ -94,6 +98,14 @@ export interface WordsEvent {
   item_id: string;
   content_index: number;
   words: { text: string; start_ms: number }[];
+}
+
+/** What the caller has said so far, of a turn that goes on; each one replaces the one before it. */
+export interface CaptionEvent {
+  type: "parley.caption";
+  event_id: string;
+  item_id: string;
+  transcript: string;
 }
 
 /** The microphone's signal as the gateway hears it, about ten times a second while audio comes. dBFS, rounded to 0.1. */
@@ -156,6 +168,7 @@ export type ExtensionServerEvent =
   | UnduckEvent
   | TurnEvent
   | WordsEvent
+  | CaptionEvent
   | LevelEvent
   | ResumedEvent
   | InputAckEvent
@@ -167,5 +180,6 @@ export const transientEventTypes: ReadonlySet<string> = new Set([
   "parley.input_ack",
   "parley.duck",
   "parley.unduck",
+  "parley.caption",
   "parley.level",
 ]);

@@ -131,7 +131,7 @@ export class CallDesk extends Emitter<CallDeskEvents> {
       url,
       apiKey,
       audio: "binary",
-      extensions: { duck: true, debug: true, words: true, level: true },
+      extensions: { duck: true, debug: true, words: true, captions: true, level: true },
     });
     const call = new VoiceCall({
       client,

@@ -227,6 +227,8 @@ export type Output =
       contentIndex: number;
       words: readonly { text: string; fromMs: number }[];
     }
+  /** What the caller has said so far; replaces the one before it. */
+  | { type: "callerWords"; itemId: string; text: string }
   /** The microphone as the gateway hears it, in dBFS; `sample` is the end of the stretch. */
   | {
       type: "level";

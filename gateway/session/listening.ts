@@ -149,6 +149,7 @@ export function onWords(change: Change, event: Event<"words">): void {
   if (change.state.input.utterance?.itemId !== event.itemId) return;
   change.setUtterance({ words: event.text, wordsUntilSample: event.untilSample });
   judge(change, null);
+  tellWords(change);
   const { utterance } = change.state.input;
   const detection = change.state.config.input.turnDetection;
   if (utterance?.itemId !== event.itemId || detection?.type !== "semantic_vad") return;
@@ -158,6 +159,13 @@ export function onWords(change: Change, event: Event<"words">): void {
   // Silence that was long enough before the words came ends the turn where they come.
   const atSample = Math.max(endSample, change.now.readableSamples);
   if (change.state.alarms["turn:end"] !== atSample) change.alarm("turn:end", atSample);
+}
+
+/** What the caller has said so far, where they want to read it. */
+function tellWords(change: Change): void {
+  const { utterance } = change.state.input;
+  if (utterance?.announced !== true || !utterance.words || !change.state.config.input.transcription) return;
+  change.send({ type: "callerWords", itemId: utterance.itemId, text: utterance.words });
 }
 
 export function onAlarm(change: Change, event: Event<"alarm">): void {

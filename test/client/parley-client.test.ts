@@ -146,6 +146,19 @@ describe("a conversation", () => {
     expect(client.state).toBe("listening");
   });
 
+  it("tells the user's words while they grow, where it asked for that", async () => {
+    const client = makeClient({ extensions: { captions: true } });
+    const said: string[] = [];
+    client.on("userTranscript", ({ text, final }) => said.push(`${text}${final ? "." : "…"}`));
+    const peer = await connect(client);
+    expect(peer.url.searchParams.get("captions")).toBe("1");
+    for (const transcript of ["What", "What is"])
+      peer.send({ type: "parley.caption", item_id: "item_1", transcript });
+    sendUserTurn(peer, "item_1", "What is Parley?");
+    await next(client, "conversation.item.input_audio_transcription.completed");
+    expect(said).toEqual(["What…", "What is…", "What is Parley?."]);
+  });
+
   it("hands on when words sound, and what the gate makes of the microphone's sound", async () => {
     const client = makeClient();
     const peer = await connect(client);

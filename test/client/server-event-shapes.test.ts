@@ -54,6 +54,7 @@ const types = [
   "conversation.item.input_audio_transcription.delta",
   "conversation.item.input_audio_transcription.completed",
   "parley.words",
+  "parley.caption",
   "parley.level",
   "parley.turn",
   "parley.duck",

@@ -205,6 +205,20 @@ describe("speech over a reply", () => {
     expect(talk.alarmMs("barge:commit")).toBeNull();
   });
 
+  it("tells what was said so far from then on, and never what may be a nod", () => {
+    const talk = new Conversation();
+    talk.begin();
+    talk.onset(5_000);
+    talk.words("yeah");
+    expect(talk.of("callerWords")).toEqual([]);
+    talk.words("yeah but wait");
+    talk.words("yeah but wait a minute");
+    expect(talk.of("callerWords").map(({ text }) => text)).toEqual([
+      "yeah but wait",
+      "yeah but wait a minute",
+    ]);
+  });
+
   it("leaves no event and no item when it was a nod", () => {
     const talk = new Conversation();
     talk.begin();

@@ -11,7 +11,7 @@ describe("readExtensions", () => {
     ["resume=", {}],
     ["resume=0", {}],
     ["duck=1&debug=1", { duck: true, debug: true }],
-    ["words=1&level=1", { words: true, level: true }],
+    ["words=1&captions=1&level=1", { words: true, captions: true, level: true }],
     ["words=yes&level=", {}],
     ["aec=none", { echoGuard: true }],
     ["aec=client", {}],

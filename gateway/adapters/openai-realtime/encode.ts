@@ -87,7 +87,7 @@ export function encodeAudio(state: EncoderState, audio: ReplyAudio): EncodedAudi
 
 /** True for outputs that carry no number and are not replayed. */
 export function isTransient(output: Output): boolean {
-  return output.type === "duck" || output.type === "unduck" || output.type === "level";
+  return ["duck", "unduck", "callerWords", "level"].includes(output.type);
 }
 
 /** The message with its number, for clients that asked for resume. A frame is numbered in place. */
@@ -146,6 +146,10 @@ function bodyOf(state: EncoderState, output: Output): ServerEventBody | null {
       return state.extensions.debug ? turnReportBody(output) : null;
     case "replyWords":
       return state.extensions.words ? wordsBody(output) : null;
+    case "callerWords": {
+      const { itemId: item_id, text: transcript } = output;
+      return state.extensions.captions ? { type: "parley.caption", item_id, transcript } : null;
+    }
     case "level":
       return state.extensions.level ? levelBody(output) : null;
     case "speechStarted":

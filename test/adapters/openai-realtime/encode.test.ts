@@ -226,7 +226,7 @@ describe("encode", () => {
   });
 
   it("sends extensions to clients that asked", () => {
-    const asked = start({ duck: true, debug: true, words: true, level: true, resume: true });
+    const asked = start({ duck: true, debug: true, words: true, captions: true, level: true, resume: true });
     const [duck, unduck, turn] = extensionOutputs.map((output) => eventOf(output, asked));
     expect([duck?.type, unduck?.type]).toEqual(["parley.duck", "parley.unduck"]);
     expect(turn).toEqual({
@@ -266,6 +266,14 @@ describe("encode", () => {
     });
   });
 
+  it("tells what the caller has said so far", () => {
+    const words = extensionOutputs.find(({ type }) => type === "callerWords")!;
+    expect(eventOf(words, start({ captions: true }))).toEqual({
+      ...{ event_id: "event_p1_0", type: "parley.caption" },
+      ...{ item_id: "item_u2", transcript: "When does the" },
+    });
+  });
+
   it("says what the gate hears and lets through, with bands only where there are some", () => {
     const level = extensionOutputs.find((output) => output.type === "level")!;
     const asked = start({ level: true });
@@ -279,7 +287,7 @@ describe("encode", () => {
   });
 
   it("knows which outputs are not kept, as the wire's list does", () => {
-    const asked = start({ duck: true, debug: true, words: true, level: true });
+    const asked = start({ duck: true, debug: true, words: true, captions: true, level: true });
     for (const output of [...outputs, ...extensionOutputs]) {
       expect(isTransient(output)).toBe(transientEventTypes.has(eventOf(output, asked).type as string));
     }

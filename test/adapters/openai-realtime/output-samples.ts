@@ -295,6 +295,7 @@ export const extensionOutputs: Output[] = [
       { text: "day.", fromMs: 312.6 },
     ],
   },
+  { type: "callerWords", itemId: "item_u2", text: "When does the" },
   {
     type: "level",
     sample: 16_000,
