@@ -57,6 +57,8 @@ export class ChainCall<Request, Event extends { type: string }> {
   #run: LinkRun<Request, Event> | null = null;
   /** At work beside `#run`; neither has given anything useful. */
   #rival: LinkRun<Request, Event> | null = null;
+  readonly #hedgeable: boolean;
+  /** Another link may still be started beside the one at work. */
   #mayHedge: boolean;
   #retried = false;
   /** Links that hung, in this stage and in those before it: the caller has waited long enough. */
@@ -70,7 +72,8 @@ export class ChainCall<Request, Event extends { type: string }> {
     this.#request = request;
     this.#context = context;
     this.#queue = orderLinks(parts, context);
-    this.#mayHedge = parts.options.guards !== undefined && this.#queue.length > 1 && mayHedge(request);
+    this.#hedgeable = parts.options.guards !== undefined && this.#queue.length > 1 && mayHedge(request);
+    this.#mayHedge = this.#hedgeable;
     const { waitedAtMs = Number.NEGATIVE_INFINITY, waits = 1 } = context.conversation ?? {};
     this.#waits = context.clock.nowMs() - waitedAtMs < waitedForMs ? waits : 0;
   }
@@ -187,8 +190,8 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (fallen === null || fallen.told) return;
     fallen.told = true;
     const { name: from, code, midway } = fallen;
-    const { options, policy } = this.#parts;
     if (from === to) return;
+    const { options, policy } = this.#parts;
     const addedMs = Math.max(0, atMs - fallen.atMs);
     options.observer?.failedOver?.({ stage: policy.stage, from, to, code, addedMs, midway });
   }
@@ -239,7 +242,6 @@ export class ChainCall<Request, Event extends { type: string }> {
       this.#noteFall(run, result);
       const other = run === this.#run ? this.#rival : this.#run;
       if (this.#rival === null || other === null) return result;
-      // The other one is at work already: nothing to wait for.
       void this.#finish(run, result);
       this.#tellFailover(other.link.provider.name, this.#fallen?.atMs ?? 0);
       this.#standAlone(other, run);
@@ -255,7 +257,10 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (run.link.provider.name === floorName) return;
     const midway = run.usefulAtMs !== null;
     this.#waits = midway ? Math.max(1, this.#waits) : this.#waits + 1;
-    if (!midway) Object.assign(conversation ?? {}, { waitedAtMs: clock.nowMs(), waits: this.#waits });
+    if (midway) return;
+    Object.assign(conversation ?? {}, { waitedAtMs: clock.nowMs(), waits: this.#waits });
+    // Whoever stood beside it may hang as well: the spare stands beside that one.
+    this.#mayHedge = this.#hedgeable;
   }
 
   #noteFall(run: LinkRun<Request, Event>, result: LinkResult & { outcome: "failed" }): void {
@@ -303,8 +308,8 @@ export class ChainCall<Request, Event extends { type: string }> {
 
   #standAlone(winner: LinkRun<Request, Event>, loser: LinkRun<Request, Event>): void {
     const [slow, beside] = winner.hedge ? [loser, winner] : [winner, loser];
-    this.#run = winner;
-    this.#rival = null;
+    [this.#run, this.#rival] = [winner, null];
+    if (winner.pending !== null) winner.pull.setDue(this.#dueAtMs(winner, this.#context.clock.nowMs()));
     // The winner may die later, and the floor is never used up.
     if (loser.link.provider.name === floorName) this.#queue.push(loser.link);
     if (winner.hedge) this.#context.observer?.overtook?.(winner.link.provider.name);
@@ -320,8 +325,7 @@ export class ChainCall<Request, Event extends { type: string }> {
   #finish(run: LinkRun<Request, Event>, result: LinkResult): Promise<void> {
     const { clock, observer } = this.#context;
     const { options, policy } = this.#parts;
-    const { name, model = "" } = run.link.provider;
-    const nowMs = clock.nowMs();
+    const [{ name, model = "" }, nowMs] = [run.link.provider, clock.nowMs()];
     leaveGuard(run, result, nowMs);
     const attempt = attemptOf(run, policy.stage, result, nowMs);
     if (foundFull(result)) options.observer?.passedOver?.(policy.stage, name, "full");

@@ -36,12 +36,12 @@ export type SessionEvent =
   | { type: "asideSent"; responseId: string }
   /** The speaker waits, and the engines are crowded. */
   | { type: "soundOverdue" }
-  /** The audio of the piece that begins at `fromMs` is whole. */
+  /** More is known of the piece that begins at `fromMs`: when its words sound; its length, once its audio is whole. */
   | {
       type: "pieceKnown";
       responseId: string;
       fromMs: number;
-      durationMs: number;
+      durationMs: number | null;
       words: SpokenPiece["words"];
     }
   /** The AI has written all that a spoken reply says. */

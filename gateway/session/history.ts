@@ -2,6 +2,7 @@
 import type { AiMessage } from "../providers/provider.ts";
 import type { Item, Part } from "./domain.ts";
 import type { SpokenPiece, StoredItem } from "./state.ts";
+import { wordTimes } from "./word-times.ts";
 
 /**
  * The words of a spoken item that lie wholly before a moment of its audio.
@@ -20,33 +21,9 @@ export function wordsBefore(pieces: readonly SpokenPiece[], heardMs: number): st
   return text;
 }
 
-/** Reading speed where nothing better is known: about 15 characters a second. */
-const charactersPerMs = 0.015;
-
 function partBefore(piece: SpokenPiece, elapsedMs: number): string {
-  const { words, text } = piece;
-  if (words && words.length > 0) return cutByWords(text, words, elapsedMs);
-  const share =
-    piece.durationMs === null
-      ? Math.floor(elapsedMs * charactersPerMs)
-      : Math.floor((elapsedMs / piece.durationMs) * text.length);
-  if (share >= text.length) return text;
-  const cut = text.slice(0, share + 1).search(/\s\S*$/);
-  return cut < 0 ? "" : text.slice(0, cut);
-}
-
-/** A word counts once the next one begins. */
-function cutByWords(text: string, words: NonNullable<SpokenPiece["words"]>, elapsedMs: number): string {
-  const spoken = words.filter((_word, index) => {
-    const next = words[index + 1];
-    return next !== undefined && next.fromMs <= elapsedMs;
-  }).length;
-  if (spoken === 0) return "";
-  // The voice's words may be spelled out ("3.5" is spoken as three): map by their share of the written ones.
-  const written = [...text.matchAll(/\S+/g)];
-  const count = Math.floor((spoken * written.length) / words.length);
-  const last = written[count - 1];
-  return last ? text.slice(0, last.index + last[0].length) : "";
+  const over = wordTimes(piece).findLast(({ overMs }) => overMs <= elapsedMs);
+  return over === undefined ? "" : piece.text.slice(0, over.end);
 }
 
 /** What was heard of an item's text part. */
@@ -92,15 +69,10 @@ function momentOf(pieces: readonly SpokenPiece[], index: number): number {
   return 0;
 }
 
-function msInPiece({ text, words, durationMs }: SpokenPiece, length: number): number {
-  const share = length / Math.max(1, text.length);
-  if (words && words.length > 0) {
-    const wordsBefore = text.slice(0, length).match(/\S+/g)?.length ?? 0;
-    const written = text.match(/\S+/g)?.length ?? 1;
-    const spoken = words[Math.floor((wordsBefore * words.length) / written)];
-    if (spoken) return spoken.fromMs;
-  }
-  return durationMs === null ? length / charactersPerMs : share * durationMs;
+function msInPiece(piece: SpokenPiece, length: number): number {
+  const times = wordTimes(piece);
+  const next = times.find(({ index }) => index >= length);
+  return next?.fromMs ?? piece.durationMs ?? times.at(-1)?.overMs ?? 0;
 }
 
 function partText(part: Part): string {

@@ -27,6 +27,11 @@ export function newPiece(index: number, text: string, pcm: Int16Array | null): P
   return { index, text, chunks, words: [], ...known, sentSamples: 0, gaps: [], fromMs: null };
 }
 
+/** Where a piece's words begin as far as they were told; null while none was. */
+export function placedWords(piece: Piece, rateHz: number): { text: string; fromMs: number }[] | null {
+  return piece.words.length > 0 ? piece.words.map((word) => placeWord(word, piece, rateHz)) : null;
+}
+
 /** Where a word begins in its piece as it was sent, silence in between included. */
 export function placeWord({ text, fromSample }: Piece["words"][number], piece: Piece, rateHz: number) {
   let fromMs = (fromSample * 1_000) / rateHz;

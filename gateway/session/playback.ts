@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { Now } from "./events.ts";
 import type { Piece } from "./playback-pieces.ts";
-import { asideIndex, newPiece, placeWord, takeSamples } from "./playback-pieces.ts";
+import { asideIndex, newPiece, placedWords, placeWord, takeSamples } from "./playback-pieces.ts";
 import { encodeSamples } from "./samples.ts";
 import type { SpokenPiece } from "./state.ts";
 
@@ -59,7 +59,7 @@ export interface PlaybackSink {
   pieceStarted(responseId: string, piece: SpokenPiece, aside: boolean): string | null;
   /** All of a sentence before the answer was sent. */
   asideSent(responseId: string): void;
-  pieceKnown(responseId: string, piece: SpokenPiece & { durationMs: number }): void;
+  pieceKnown(responseId: string, piece: SpokenPiece): void;
   /** Bytes in the client's format. */
   audio(responseId: string, itemId: string, bytes: Uint8Array, fromMs: number): void;
   /** When words of the item sound, in its media time; they come with their piece, or as the voice tells them. */
@@ -126,7 +126,9 @@ export class Playback {
     const piece = stream?.pieces.find((other) => other.index === index);
     if (!stream || !piece) return;
     piece.words.push({ text, fromSample });
-    if (piece.fromMs !== null) this.#tellWords(stream, piece, piece.words.slice(-1));
+    if (piece.fromMs === null) return;
+    this.#tellWords(stream, piece, piece.words.slice(-1));
+    this.#tell(stream, piece);
   }
 
   samples(responseId: string, index: number, pcm: Int16Array): void {
@@ -295,7 +297,7 @@ export class Playback {
   #begin(stream: Stream, piece: Piece): boolean {
     const fromMs = (stream.sentSamples * 1_000) / stream.rateHz;
     const { text } = piece;
-    const started = { text, fromMs, durationMs: null, words: null };
+    const started = { text, fromMs, durationMs: null, words: placedWords(piece, stream.rateHz) };
     const itemId = this.#sink.pieceStarted(stream.responseId, started, piece.aside);
     if (itemId === null || this.#streams[0] !== stream) {
       this.#streams = this.#streams.filter((other) => other !== stream);
@@ -319,13 +321,12 @@ export class Playback {
     this.#sink.words(stream.responseId, stream.itemId, placed);
   }
 
-  /** Says how long a piece is once its audio is whole. */
+  /** Says where a piece's words begin, and how long it is once its audio is whole. */
   #tell(stream: Stream, piece: Piece): void {
     if (piece.fromMs === null) return;
     const sentMs = (stream.sentSamples * 1_000) / stream.rateHz - piece.fromMs;
-    const durationMs = sentMs + (piece.samples * 1_000) / stream.rateHz;
-    const words =
-      piece.words.length > 0 ? piece.words.map((word) => placeWord(word, piece, stream.rateHz)) : null;
+    const durationMs = piece.whole ? sentMs + (piece.samples * 1_000) / stream.rateHz : null;
+    const words = placedWords(piece, stream.rateHz);
     this.#sink.pieceKnown(stream.responseId, { text: piece.text, fromMs: piece.fromMs, durationMs, words });
   }
 

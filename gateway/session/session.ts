@@ -19,7 +19,7 @@ import { Playback } from "./playback.ts";
 import { effectsToResume, reduce } from "./reducer.ts";
 import { outputRateHz } from "./responding.ts";
 import type { SessionDependencies, SessionPort } from "./session-parts.ts";
-import type { SessionState } from "./state.ts";
+import type { SessionState, SpokenPiece } from "./state.ts";
 
 export class Session {
   #state: SessionState;
@@ -370,12 +370,12 @@ export class Session {
 
   #playbackSink() {
     return {
-      pieceStarted: (responseId: string, piece: PieceStart, aside: boolean) => {
+      pieceStarted: (responseId: string, piece: SpokenPiece, aside: boolean) => {
         this.dispatch({ type: "pieceStarted", responseId, piece, ...(aside ? { aside: true } : {}) });
         return this.#message(responseId)?.itemId ?? null;
       },
       asideSent: (responseId: string) => this.dispatch({ type: "asideSent", responseId }),
-      pieceKnown: (responseId: string, piece: PieceStart & { durationMs: number }) => {
+      pieceKnown: (responseId: string, piece: SpokenPiece) => {
         const { fromMs, durationMs, words } = piece;
         this.dispatch({ type: "pieceKnown", responseId, fromMs, durationMs, words });
       },
@@ -403,7 +403,7 @@ export class Session {
 }
 
 type ReplyRunnerEvent = ReturnType<ReplyRunner["run"]> extends AsyncIterable<infer Event> ? Event : never;
-type PieceStart = Extract<SessionEvent, { type: "pieceStarted" }>["piece"];
+
 type EndedReply = Omit<Extract<SessionEvent, { type: "replyEnded" }>, "type" | "responseId">;
 
 const brokenOff: EndedReply = {

@@ -153,7 +153,12 @@ describe("a guarded chain", () => {
 
   it("passes a vendor over whose connections are all in use, and counts that as no failure either", async () => {
     const world = openWorld();
-    const noPlace = { code: "provider_overloaded", message: "no place", retryable: true, blame: "full" } as const;
+    const noPlace = {
+      code: "provider_overloaded",
+      message: "no place",
+      retryable: true,
+      blame: "full",
+    } as const;
     const { end } = await callAi(world, [ai("a", [{ failWith: noPlace }]), ai("b", [text("at once")])]);
     expect(end).toMatchObject({ outcome: "completed", provider: "b" });
     expect(world.told.passedOver).toEqual([["a", "full"]]);
@@ -389,6 +394,17 @@ describe("a hedge", () => {
       const { said } = await callAi(world, [ai("a", aSteps), ai("b", bSteps), ai("embedded", [text("c")])]);
       expect(said).toBe(wanted);
     }
+  });
+
+  it("starts the spare beside the second vendor as soon as the first one's deadline has passed", async () => {
+    const world = openWorld();
+    remember(world, "ai", "a", 200);
+    earnHedges(world);
+    const hanging = ["a", "b"].map((name) => ai(name, [{ hang: true }]));
+    const links = [...hanging, ai("embedded", [{ wait: 10 }, text("c")])];
+    const { said, tookMs } = await callAi(world, links);
+    expect(said).toBe("c");
+    expect(tookMs).toBe(aiDeadlines.connectMs + 10);
   });
 
   it("falls to the spare when both fail", async () => {

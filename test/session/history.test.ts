@@ -56,6 +56,47 @@ describe("the words heard", () => {
     expect(wordsBefore(pieces, 9_000)).toBe("Hello there. How are you today?");
   });
 
+  it("go by the times that were told, and by their share where one voice of two told none", () => {
+    const text = "The quick brown fox jumps over the lazy dog.";
+    const later = piece(text, 0, 4_400, [
+      { text: "the", fromMs: 3_000 },
+      { text: "lazy", fromMs: 3_400 },
+      { text: "dog.", fromMs: 3_800 },
+    ]);
+    expect(wordsBefore([later], 1_600)).toBe("The quick brown");
+    expect(wordsBefore([later], 3_000)).toBe("The quick brown fox jumps over");
+    expect(wordsBefore([later], 3_900)).toBe("The quick brown fox jumps over the lazy");
+    const earlier = piece(text, 0, 4_400, [
+      { text: "The", fromMs: 0 },
+      { text: "quick", fromMs: 300 },
+    ]);
+    expect(wordsBefore([earlier], 299)).toBe("");
+    expect(wordsBefore([earlier], 310)).toBe("The");
+    expect(wordsBefore([earlier], 4_000)).toBe("The quick brown fox jumps over the lazy");
+  });
+
+  it("go by the marks of a word that is spelt out, each in its place", () => {
+    const spelt = piece("It costs $350 now.", 0, 3_000, [
+      { text: "It", fromMs: 0 },
+      { text: "costs", fromMs: 200 },
+      { text: "three", fromMs: 600 },
+      { text: "hundred", fromMs: 900 },
+      { text: "fifty", fromMs: 1_300 },
+      { text: "now.", fromMs: 2_400 },
+    ]);
+    expect(wordsBefore([spelt], 600)).toBe("It costs");
+    expect(wordsBefore([spelt], 2_500)).toBe("It costs $350");
+  });
+
+  it("do not wait for the next one when a pause follows", () => {
+    const pausing = piece("Well, let me see.", 0, 5_000, [
+      { text: "Well,", fromMs: 0 },
+      { text: "let", fromMs: 3_000 },
+    ]);
+    expect(wordsBefore([pausing], 400)).toBe("");
+    expect(wordsBefore([pausing], 1_000)).toBe("Well,");
+  });
+
   it("go by reading speed while a piece's length is not known", () => {
     expect(wordsBefore([piece("One two three four five six.", 0, null)], 600)).toBe("One two");
   });

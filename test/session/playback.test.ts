@@ -15,7 +15,7 @@ class Stage {
   readonly clock = createFakeClock(1_000);
   readonly sent: { responseId: string; itemId: string; fromMs: number; ms: number; bytes: Uint8Array }[] = [];
   readonly told: string[] = [];
-  readonly known: (SpokenPiece & { durationMs: number })[] = [];
+  readonly known: SpokenPiece[] = [];
   readonly words: { itemId: string; text: string; fromMs: number }[] = [];
   readonly sounding: { ms: number; inMs: number }[] = [];
   readonly gone = new Set<string>();
@@ -33,7 +33,7 @@ class Stage {
           return this.gone.has(responseId) ? null : `item_${responseId}`;
         },
         asideSent: () => undefined,
-        pieceKnown: (_responseId, piece) => this.known.push(piece),
+        pieceKnown: (_responseId, piece) => void (piece.durationMs !== null && this.known.push(piece)),
         audio: (responseId, itemId, bytes, fromMs) => {
           this.sent.push({
             responseId,

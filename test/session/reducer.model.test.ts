@@ -334,22 +334,19 @@ function check(world: World): void {
 describe("a session under random events", () => {
   it("ends every response once, keeps ids apart, goes on after a restore, and waits for nothing for ever", () => {
     const reached = new Set<string>();
-    fc.assert(
-      fc.property(
-        fc.array(stepArbitrary, { minLength: 1, maxLength: 120, size: "max" }),
-        fc.boolean(),
-        fc.boolean(),
-        (steps, interrupt, ducks) => {
-          const world = new World(sessionConfig({ interruptResponse: interrupt }), ducks);
-          for (const step of steps) actions[step.kind % actions.length]?.(world, step);
-          settle(world);
-          check(world);
-          for (const state of world.reached) reached.add(state);
-        },
-      ),
-      { numRuns: 120 },
+    const walk = fc.property(
+      fc.array(stepArbitrary, { minLength: 1, maxLength: 120, size: "max" }),
+      fc.boolean(),
+      fc.boolean(),
+      (steps, interrupt, ducks) => {
+        const world = new World(sessionConfig({ interruptResponse: interrupt }), ducks);
+        for (const step of steps) actions[step.kind % actions.length]?.(world, step);
+        settle(world);
+        check(world);
+        for (const state of world.reached) reached.add(state);
+      },
     );
-    expect([...reached].sort(), "the walks come everywhere").toEqual([
+    const everywhere = [
       "a broken reply",
       "a drawn-out nod",
       "a duck that was lifted",
@@ -358,7 +355,11 @@ describe("a session under random events", () => {
       "a rest that is said",
       "a rest that the AI goes on with",
       "a turn that waits for words",
-    ]);
+    ];
+    // Some places are rarely come by: the walks go on until they were seen.
+    for (let round = 0; round < 10 && reached.size < everywhere.length; round += 1)
+      fc.assert(walk, { numRuns: 120 });
+    expect([...reached].sort(), "the walks come everywhere").toEqual(everywhere);
   });
 
   it("answers every refused command with exactly one error that gives the client's event id back", () => {

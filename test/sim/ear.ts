@@ -33,11 +33,11 @@ export class ReplySound {
     this.#cutAtMs = Math.min(this.#cutAtMs, atMs);
   }
 
-  /** How many words had begun, and how many of them were over `marginMs` before it fell silent. */
+  /** How many words had begun, and how many of them were over `marginMs` of its sound before it fell silent. */
   played(heard: readonly HeardWord[], marginMs: number): { begun: number; over: number } {
     if (!this.wasCut) return { begun: heard.length, over: heard.length };
     const untilSample = this.#sampleAt(this.#cutAtMs);
-    const overSample = this.#sampleAt(this.#cutAtMs - marginMs);
+    const overSample = untilSample - marginMs * samplesPerMs;
     return {
       begun: heard.filter(({ fromSample }) => fromSample < untilSample).length,
       over: heard.filter((word) => word.untilSample <= overSample).length,
