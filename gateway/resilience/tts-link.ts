@@ -15,6 +15,9 @@ export const innerSilenceMaxMs = 2500;
 export const heldMs = 600;
 /** Unless the listener has less than that left to hear: a voice that is hardly faster than its playing must not falter. */
 const cushionMs = 500;
+/** While so much is left to play, pieces are handed on as they came: cutting them at words would only make them many. */
+const plentyMs = 1000;
+const longPieceMs = 250;
 /** So many whole words are to be there before the first is handed on: the next one is to be whole before they are heard. */
 const startMs = 250;
 /** A voice that takes over brings no more silence than that. */
@@ -199,7 +202,18 @@ export class TtsLink {
     if (!this.audible) return 0;
     const until = this.marked ? this.wholeWordsUntil : this.#allButTheEnd(unplayedMs);
     if (this.marked && this.handed === 0 && until - this.soundFrom < this.#samples(startMs)) return 0;
-    return Math.min(until - this.#samples(fadeMs), this.noiseFrom);
+    const handable = Math.min(until - this.#samples(fadeMs), this.noiseFrom);
+    return (unplayedMs ?? 0) > plentyMs ? this.#wholePieces(handable) : handable;
+  }
+
+  /** Where the last piece ends that lies before that sample; the sample itself in a long piece. */
+  #wholePieces(untilSample: number): number {
+    let end = this.handed;
+    for (const { length } of this.pending) {
+      if (end + length > untilSample) return length > this.#samples(longPieceMs) ? untilSample : end;
+      end += length;
+    }
+    return end;
   }
 
   /** Where the word begins that is being received. */

@@ -19,6 +19,8 @@ const reachSamples = 12_000;
 /** How far from a recording's first sound a voice may have begun. */
 const startSamples = 1600;
 const minCorrelation = 0.75;
+/** Nothing else is looked at beyond that. */
+const certainCorrelation = 0.95;
 /** The middle of an island is compared first: most places are out of the question by it. */
 const glanceSamples = 800;
 const minGlanceCorrelation = 0.5;
@@ -52,6 +54,8 @@ export function findIslands(
     const glanceAt = Math.floor((length - glance) / 2);
     let best = { correlation: minCorrelation, source: -1, at: 0 };
     for (const { source, from, until } of candidatesFor(island, prepared, stretches)) {
+      // Mostly it is of the recording around it, which comes first; to look through all others takes long.
+      if (best.correlation >= certainCorrelation) break;
       const { smooth } = prepared[source]!;
       for (let at = Math.max(0, from); at <= Math.min(until, smooth.length - length); at += 2) {
         const glanced = correlate(smooth, at + glanceAt, audio, island.fromSample + glanceAt, glance);

@@ -28,6 +28,8 @@ const addedAtMostMs = 50;
 /** Short, so that a run takes seconds; what counts is how late it is noticed. */
 const stallMs = 100;
 const callsAtOnce = 20;
+/** Playback runs up to that far ahead. */
+const aheadMs = 2000;
 
 const clock = createSystemClock();
 const request: AiRequest = {
@@ -47,15 +49,28 @@ interface Engines {
 }
 
 let calls = 0;
-function openContext(): CallContext {
+/** @param unplayedMs - of a reply: what its listener has still to hear */
+function openContext(unplayedMs?: () => number): CallContext {
   calls += 1;
   const { signal } = new AbortController();
-  return { signal, deadlineMs: clock.nowMs() + 60_000, clock, tenant: "bench", callId: String(calls) };
+  return {
+    signal,
+    deadlineMs: clock.nowMs() + 60_000,
+    clock,
+    tenant: "bench",
+    callId: String(calls),
+    ...(unplayedMs === undefined ? {} : { unplayedMs }),
+  };
 }
 
-async function drain(stream: AsyncIterable<{ type: string } | EndEvent>): Promise<number> {
+type AnyEvent = { type: string; pcm?: Int16Array } | EndEvent;
+
+async function drain(stream: AsyncIterable<AnyEvent>, heard?: (pcm: Int16Array) => void): Promise<number> {
   let events = 0;
-  for await (const _ of stream) events += 1;
+  for await (const event of stream) {
+    events += 1;
+    if ("pcm" in event && event.pcm !== undefined) heard?.(event.pcm);
+  }
   return events;
 }
 
@@ -63,10 +78,18 @@ async function drain(stream: AsyncIterable<{ type: string } | EndEvent>): Promis
 async function runTurn({ stt, ai, tts }: Engines): Promise<number> {
   let events = await drain(stt.stream(utterance(), openContext()));
   events += await drain(ai.stream(request, openContext()));
-  for (const text of sentences)
-    events += await drain(
-      tts.stream({ text, voice: "v", speedRatio: 1, sampleRateHz: 16000 }, openContext()),
+  // All of it comes long before it is played.
+  let unplayedMs = 0;
+  for (const text of sentences) {
+    const spoken = { text, voice: "v", speedRatio: 1, sampleRateHz: 16000 } as const;
+    const stream = tts.stream(
+      spoken,
+      openContext(() => Math.min(aheadMs, unplayedMs)),
     );
+    events += await drain(stream, ({ length }) => {
+      unplayedMs += length / 16;
+    });
+  }
   return events;
 }
 
