@@ -246,6 +246,8 @@ async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Pr
         interruptedAtMs,
         calls,
       });
+      // A crowd's turns take minutes: who presses Ctrl-C meanwhile is heard.
+      await new Promise((resolve) => setImmediate(resolve));
       judged.push({ ...verdict, caller, phase, toolCalls, isNewcomer: one.isNewcomer });
     }
   }

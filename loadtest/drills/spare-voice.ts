@@ -38,9 +38,14 @@ function joinPieces(flite: Flite, text: string): Source {
  *
  * @param transcript - what was to be said
  * @param missing - indexes into its words (`wordsOf`)
+ * @param parts - of sentences, too: the voice may have begun inside one
  */
-export async function renderSpare(transcript: string, missing: ReadonlySet<number>): Promise<Source[]> {
-  const texts = textsFor(transcript, missing);
+export async function renderSpare(
+  transcript: string,
+  missing: ReadonlySet<number>,
+  parts: boolean,
+): Promise<Source[]> {
+  const texts = textsFor(transcript, missing, parts);
   if (texts.length === 0) return [];
   engine ??= loadFlite();
   const flite = await engine;
@@ -58,8 +63,8 @@ function speakSpare(flite: Flite, text: string): Source {
   return source;
 }
 
-/** Each sentence with a missing word: whole, its clauses, and what begins near its first missing word. */
-function textsFor(transcript: string, missing: ReadonlySet<number>): string[] {
+/** Each sentence with a missing word: whole; with `parts` its clauses, and what begins near its first missing word. */
+function textsFor(transcript: string, missing: ReadonlySet<number>, parts: boolean): string[] {
   const texts = new Set<string>();
   let before = 0;
   for (const sentence of transcript.split(/(?<=[.!?])\s+/)) {
@@ -71,6 +76,10 @@ function textsFor(transcript: string, missing: ReadonlySet<number>): string[] {
     });
     const [first] = gaps;
     if (first === undefined) continue;
+    if (!parts) {
+      texts.add(tokens.join(" "));
+      continue;
+    }
     const ends = tokens.flatMap((token, index) => (/[,;:]$/.test(token) ? [index + 1] : []));
     ends.push(tokens.length);
     const starts = new Set([0, ...ends]);

@@ -75,8 +75,12 @@ export class SpeechFinder {
     });
   }
 
-  /** Every part of a source that is in the audio (mono int16, 16 kHz), in the audio's order; none overlap. */
-  find(audio: Int16Array): Stretch[] {
+  /**
+   * Every part of a source that is in the audio (mono int16, 16 kHz), in the audio's order; none overlap.
+   *
+   * @param islands - lone words, too; looking for those takes most of the time
+   */
+  find(audio: Int16Array, islands = true): Stretch[] {
     const print = takeFingerprint(audio);
     const smooth = smoothen(audio);
     const seen = new Set<string>();
@@ -97,6 +101,7 @@ export class SpeechFinder {
       found.push(...stretches);
     }
     const long = disentangle(found);
+    if (!islands) return long;
     return [...long, ...findIslands(this.#prepared, smooth, long)].sort((a, b) => a.atSample - b.atSample);
   }
 }

@@ -74,13 +74,19 @@ export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
       : reply;
   const sources = sourcesOf(evidence);
   const wanted = wordsOf(all);
-  let stretches = new SpeechFinder(sources).find(audio.pcm);
-  let speech = wordsHeard(sources, stretches);
-  const spoken = compareWords(wanted, textsOf(speech.words));
-  if (spoken.missing.length > 0 && audio.pcm.length > 0) {
-    sources.push(...(await renderSpare(all, new Set(spoken.missing))));
-    stretches = new SpeechFinder(sources).find(audio.pcm);
-    speech = wordsHeard(sources, stretches);
+  const look = (islands: boolean) => {
+    const stretches = new SpeechFinder(sources).find(audio.pcm, islands);
+    const speech = wordsHeard(sources, stretches);
+    return { stretches, speech, missing: new Set(compareWords(wanted, textsOf(speech.words)).missing) };
+  };
+  const hasSound = audio.pcm.length > 0;
+  // Mostly the gateway's own voice speaks whole sentences; with those known, few words stand alone.
+  const glance = look(false);
+  if (glance.missing.size > 0 && hasSound) sources.push(...(await renderSpare(all, glance.missing, false)));
+  let { stretches, speech, missing } = look(true);
+  if (missing.size > 0 && hasSound) {
+    sources.push(...(await renderSpare(all, missing, true)));
+    ({ stretches, speech, missing } = look(true));
   }
   const said = textsOf(speech.words);
   const comparison = compareWords(wanted, said);

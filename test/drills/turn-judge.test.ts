@@ -76,7 +76,7 @@ describe("judgeTurn", () => {
   });
 
   it("recognises the gateway's own voice", async () => {
-    const [spare] = await renderSpare("hidden diamonds as slowly before.", new Set([0]));
+    const [spare] = await renderSpare("hidden diamonds as slowly before.", new Set([0]), true);
     const pcm = resampleWhole(spare!.pcm, 16_000, rateHz);
     const verdict = await judge([a, b.subarray(0, startOf(3)), pcm], google);
     expect(verdict).toMatchObject({ missing: [], repeated: [], voices: ["google-tts", "embedded"] });
