@@ -144,7 +144,15 @@ async function judge(caller: DrillCaller, standins: Standins): Promise<OutageTur
   const calls = standins.world.calls().filter((call) => call.detail.pcm !== undefined);
   const judged: OutageTurn[] = [];
   for (const [index, { record, history, interruptedAtMs }] of caller.turns().entries()) {
-    const evidence = { turn: record, rateHz: drillRateHz, answer: null, history, interruptedAtMs, calls };
+    const evidence = {
+      turn: record,
+      rateHz: drillRateHz,
+      answer: null,
+      history,
+      interruptedAtMs,
+      calls,
+      listens: true,
+    };
     const verdict = await judgeTurn(evidence);
     judged.push({ title: scenes[index]!.title, verdict, askedUntilMs: record.lastVoicedAtMs });
   }

@@ -10,13 +10,12 @@ import { writeJournal } from "./journal.ts";
 import type { Probe } from "./measures.ts";
 import { drawPage } from "./page.ts";
 import { recordCall } from "./recording.ts";
-import { type DrillLength, type DrillRun, runDrill } from "./runner.ts";
+import { type DrillLength, type DrillRun, keptRecordings, runDrill } from "./runner.ts";
 import { judgeRun, type Verdict } from "./verdict.ts";
 
 const defaultSessions = 5;
 const maxSessions = 1000;
 const maxSeeds = 20;
-const maxRecordings = 10;
 const maxJobs = 16;
 const usage = `npm run drill -- NAME... | all | all-but-crowds [options]
   --sessions N   callers at once (${defaultSessions}; a drill about a crowd has its own number)
@@ -115,7 +114,7 @@ async function writeReport(folder: string, run: DrillRun, verdict: Verdict): Pro
   await mkdir(folder, { recursive: true });
   const recordings: string[] = [];
   const fromMs = run.startedAtMs - performance.timeOrigin;
-  for (const [index, caller] of run.callers.slice(0, maxRecordings).entries()) {
+  for (const [index, caller] of run.callers.slice(0, keptRecordings).entries()) {
     const name = `caller-${index + 1}.wav`;
     await writeFile(join(folder, name), recordCall(caller, fromMs));
     recordings.push(name);

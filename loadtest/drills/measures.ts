@@ -60,10 +60,13 @@ export function probeTurns(turns: readonly JudgedTurn[], tolerances: Tolerances)
     turns.length === 0 ? null : turns.reduce((total, turn) => total + count(turn), 0);
   const switches = sum((turn) => turn.switches) ?? 0;
   const repeatedMost = tolerances.repeatedWords + tolerances.repeatedWordsPerSwitch * switches;
-  const gaps = turns.filter((turn) => !turn.isSilent).map((turn) => turn.gapMs);
+  const listened = turns.filter((turn) => turn.isListenedTo);
+  const gaps = listened.filter((turn) => !turn.isSilent).map((turn) => turn.gapMs);
   const firstSounds = turns.flatMap((turn) => turn.firstSoundMs ?? []);
   return [
     { name: "turns", value: turns.length, unit: "", tolerance: null, isMet: turns.length > 0 ? null : false },
+    // All, but of a crowd.
+    ...(listened.length === turns.length ? [] : [atMost("turns listened to", listened.length, "", null)]),
     atMost(
       "silent turns",
       sum((turn) => Number(turn.isSilent)),

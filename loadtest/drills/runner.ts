@@ -66,6 +66,10 @@ export const drillResetMs = 3000;
 const resetMarginMs = 400;
 const leadInMs = 400;
 const spreadMs = 1500;
+/** Callers whose calls are kept as sound. */
+export const keptRecordings = 10;
+/** To listen to a turn takes a second: of a crowd's a part must do. All are judged by what was told and when it sounded. */
+const listenedPerPhase = 60;
 /** Callers of a crowd begin one after another: ten a second, twice what the embedded engines answer on two cores. */
 const crowdSpreadMs = 100;
 const connectedAtOnce = 20;
@@ -235,23 +239,39 @@ function startScript(drill: Drill, standins: Standins, changes: FaultChange[]): 
 
 async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Promise<JudgedTurn[]> {
   const calls = standins.world.calls().filter((call) => call.detail.pcm !== undefined);
+  const turns = callers.flatMap((one, caller) => one.turns().map((turn) => ({ ...turn, one, caller })));
+  const listens = chooseListened(turns);
   const judged: JudgedTurn[] = [];
-  for (const [caller, one] of callers.entries()) {
-    for (const { phase, record, history, interruptedAtMs, toolCalls } of one.turns()) {
-      const verdict = await judgeTurn({
-        turn: record,
-        rateHz: drillRateHz,
-        answer: answerTo(standins, record.transcript, toolCalls),
-        history,
-        interruptedAtMs,
-        calls,
-      });
-      // A crowd's turns take minutes: who presses Ctrl-C meanwhile is heard.
-      await new Promise((resolve) => setImmediate(resolve));
-      judged.push({ ...verdict, caller, phase, toolCalls, isNewcomer: one.isNewcomer });
-    }
+  for (const [
+    index,
+    { phase, record, history, interruptedAtMs, toolCalls, one, caller },
+  ] of turns.entries()) {
+    const verdict = await judgeTurn({
+      turn: record,
+      rateHz: drillRateHz,
+      answer: answerTo(standins, record.transcript, toolCalls),
+      history,
+      interruptedAtMs,
+      calls,
+      listens: listens[index]!,
+    });
+    judged.push({ ...verdict, caller, phase, toolCalls, isNewcomer: one.isNewcomer });
+    // A crowd's turns take minutes: who presses Ctrl-C meanwhile is heard.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   return judged;
+}
+
+/** All turns, or of a crowd's so many of each phase, evenly spread, and all of the callers whose calls are kept as sound. */
+export function chooseListened(turns: readonly { phase: string; caller: number }[]): boolean[] {
+  const seen = new Map<string, number>();
+  return turns.map(({ phase, caller }) => {
+    const count = turns.filter((other) => other.phase === phase).length;
+    const index = seen.get(phase) ?? 0;
+    seen.set(phase, index + 1);
+    const share = Math.min(1, listenedPerPhase / count);
+    return caller < keptRecordings || Math.floor((index + 1) * share) > Math.floor(index * share);
+  });
 }
 
 /** What the vendors' assistant says to what was understood; null where a function's output is in it. */

@@ -20,6 +20,8 @@ export interface TurnEvidence {
   interruptedAtMs: number | null;
   /** Speech of the vendors that may be in it; the same array for all turns of a run, complete. */
   calls: readonly CallRecord[];
+  /** Whether its sound is compared with theirs; takes a second or so. */
+  listens: boolean;
 }
 
 /** A part of a reply in one voice, for the page. Milliseconds from the reply's first piece. */
@@ -40,6 +42,8 @@ export interface TurnVerdict {
   parts: VoicePart[];
   /** When the reply began to play (performance.now). */
   startedAtMs: number;
+  /** False: its sound was not listened to, so nothing is known of words, voices and gaps. */
+  isListenedTo: boolean;
   isSilent: boolean;
   isLost: boolean;
   missing: string[];
@@ -74,6 +78,21 @@ export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
       : reply;
   const sources = sourcesOf(evidence);
   const wanted = wordsOf(all);
+  const interrupted = evidence.interruptedAtMs !== null;
+  const verdict = {
+    question: turn.text,
+    transcript: turn.transcript ?? "",
+    reply,
+    status: turn.status,
+    providers: turn.report?.providers ?? [],
+    startedAtMs: audio.startedAtMs,
+    isSilent: !soundingBlocks(audio.pcm).includes(1),
+    isLost: interrupted ? turn.firstSoundAtMs === null : turn.status !== "completed",
+    firstSoundMs: turn.firstSoundAtMs === null ? null : turn.firstSoundAtMs - turn.lastVoicedAtMs,
+    ...judgeAnswer(evidence, interrupted),
+    isListenedTo: evidence.listens,
+  };
+  if (!evidence.listens) return { ...verdict, ...unheardVerdict };
   const look = (islands: boolean) => {
     const stretches = new SpeechFinder(sources).find(audio.pcm, islands);
     const speech = wordsHeard(sources, stretches);
@@ -90,30 +109,24 @@ export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
   }
   const said = textsOf(speech.words);
   const comparison = compareWords(wanted, said);
-  const interrupted = evidence.interruptedAtMs !== null;
-  const isSilent = !soundingBlocks(audio.pcm).includes(1);
   return {
-    question: turn.text,
-    transcript: turn.transcript ?? "",
-    reply,
+    ...verdict,
     heard: said.join(" "),
-    status: turn.status,
-    providers: turn.report?.providers ?? [],
     voices: [...new Set(speech.words.map((word) => word.voice))],
     parts: partsOf(sources, stretches),
-    startedAtMs: audio.startedAtMs,
-    isSilent,
-    isLost: interrupted ? turn.firstSoundAtMs === null : turn.status !== "completed",
     missing: interrupted ? [] : comparison.missing.map((index) => wanted[index]!),
     repeated: comparison.repeated.map((index) => said[index]!),
     fragments: speech.fragments.map((word) => word.text),
-    ...judgeAnswer(evidence, interrupted),
     unheard: judgeHistory(evidence, speech.words),
     gapMs: longestGapMs(sources, stretches),
-    firstSoundMs: turn.firstSoundAtMs === null ? null : turn.firstSoundAtMs - turn.lastVoicedAtMs,
     switches: countBrokenOff(sources, stretches),
   };
 }
+
+const unheardVerdict = {
+  ...{ heard: "", voices: [], parts: [], missing: [], repeated: [], fragments: [], unheard: [] },
+  ...{ gapMs: 0, switches: 0 },
+};
 
 function textsOf(words: readonly HeardWord[]): string[] {
   return words.flatMap((word) => wordsOf(word.text));

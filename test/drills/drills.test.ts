@@ -12,6 +12,7 @@ import {
   probeAnswered,
   probeTurns,
 } from "../../loadtest/drills/measures.ts";
+import { chooseListened } from "../../loadtest/drills/runner.ts";
 import type { CallRecord } from "../../loadtest/standins/call-record.ts";
 import { faultKinds, parseFault } from "../../loadtest/standins/faults.ts";
 import { registry } from "../../loadtest/standins/registry.ts";
@@ -83,11 +84,33 @@ const turnOf = (more: Partial<JudgedTurn>): JudgedTurn => ({
   ...{ question: "", transcript: "", reply: "", heard: "", status: "completed", providers: [], voices: [] },
   ...{ parts: [], startedAtMs: 0, isSilent: false, isLost: false, missing: [], repeated: [], fragments: [] },
   ...{ missingOfAnswer: [], repeatedOfAnswer: [], unheard: [], gapMs: 0, firstSoundMs: 500, switches: 0 },
-  ...{ caller: 0, phase: "during", toolCalls: 0, isNewcomer: false },
+  ...{ caller: 0, phase: "during", toolCalls: 0, isNewcomer: false, isListenedTo: true },
   ...more,
 });
 const isMet = (turns: JudgedTurn[], name: string, tolerances = strict) =>
   probeTurns(turns, tolerances).find((probe) => probe.name.startsWith(name))?.isMet;
+
+describe("of a crowd's turns", () => {
+  it("so many of each phase are listened to, evenly spread, and all of the callers whose sound is kept", () => {
+    const crowd = Array.from({ length: 900 }, (_, index) => {
+      return { phase: index < 300 ? "before" : "during", caller: index % 300 };
+    });
+    const listened = chooseListened(crowd);
+    const counted = (phase: string) =>
+      crowd.filter((turn, index) => listened[index] && turn.phase === phase && turn.caller >= 10).length;
+    expect(listened.slice(0, 10)).toEqual(new Array(10).fill(true));
+    expect([counted("before"), counted("during")].every((count) => count > 50 && count <= 60)).toBe(true);
+    expect(chooseListened(crowd.slice(0, 40))).toEqual(new Array(40).fill(true));
+  });
+
+  it("those that were not listened to say nothing of gaps, and the report tells how many were", () => {
+    const turns = [turnOf({ gapMs: 40 }), turnOf({ isListenedTo: false, isSilent: true })];
+    const probes = probeTurns(turns, strict);
+    expect(probes.find(({ name }) => name === "turns listened to")?.value).toBe(1);
+    expect(probes.find(({ name }) => name === "silent turns")?.value).toBe(1);
+    expect(probes.find(({ name }) => name === "gap in a reply, median")?.value).toBe(40);
+  });
+});
 
 describe("probeTurns", () => {
   it("is not met by a phase in which nobody spoke", () => {

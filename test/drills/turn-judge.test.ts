@@ -46,6 +46,7 @@ function turnOf(pieces: Int16Array[], replyText: string): TurnRecord {
 async function judge(pieces: Int16Array[], calls: CallRecord[], more: object = {}) {
   return judgeTurn({
     ...{ turn: turnOf(pieces, whole), rateHz, answer: whole, history: whole, interruptedAtMs: null, calls },
+    listens: true,
     ...more,
   });
 }
