@@ -26,15 +26,23 @@ function changesIn(log: string): BreakerChange[] {
   });
 }
 
-/** Calls that reached a vendor although its breaker was open, and those beyond the one probe while it was half-open. */
-export function callsThroughOpenBreakers(log: string, calls: readonly CallRecord[]): number {
+/**
+ * Calls that reached a vendor although its breaker was open, and those beyond the one probe while it was half-open.
+ *
+ * @param latenessMs - by which the process with the stand-ins ran late: so much later a call may have been noted
+ */
+export function callsThroughOpenBreakers(
+  log: string,
+  calls: readonly CallRecord[],
+  latenessMs: number,
+): number {
   const changes = changesIn(log);
   let through = 0;
   for (const [index, { atMs, stage, provider, state }] of changes.entries()) {
     if (state === "closed") continue;
     const standin = standinOf(stage, provider);
     const next = changes.slice(index + 1).find((one) => one.stage === stage && one.provider === provider);
-    const fromMs = atMs + (state === "open" ? graceMs : 0);
+    const fromMs = atMs + (state === "open" ? graceMs + latenessMs : 0);
     const untilMs = (next?.atMs ?? Number.POSITIVE_INFINITY) - (next?.state === "closed" ? graceMs : 0);
     const during = calls.filter(
       (call) => call.standin === standin && call.startedAtMs > fromMs && call.startedAtMs < untilMs,
