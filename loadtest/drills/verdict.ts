@@ -62,7 +62,12 @@ export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): V
     ...probeFailovers(failovers),
     atMost("errors told to callers", run.errors.length, "", null),
     atMost("calls closed by the gateway", run.closedEarly, "", 0),
-    atMost("calls through an open breaker", callsThroughOpenBreakers(run.log, run.calls, run.health.latenessP99Ms), "", 0),
+    atMost(
+      "calls through an open breaker",
+      callsThroughOpenBreakers(run.log, run.calls, run.health.latenessP99Ms),
+      "",
+      0,
+    ),
     ...probeCaps(run),
   ];
   const after = [
