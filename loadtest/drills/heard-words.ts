@@ -20,6 +20,8 @@ export interface HeardSpeech {
 /** A word is heard with that share of its sound, and a fragment with this. */
 const heardRatio = 0.6;
 const fragmentRatio = 0.2;
+/** Of less than that (blocks of 10 ms) no word is made: where a voice was cut off, its last word may have hardly begun. */
+const shortestWordBlocks = 5;
 
 /** The words of all stretches in the audio's order. */
 export function wordsHeard(sources: readonly Source[], stretches: readonly Stretch[]): HeardSpeech {
@@ -70,7 +72,7 @@ function shareOf(sounding: Uint8Array, stretch: Stretch, from: number, until: nu
     sounds++;
     same += stretch.same[block - first] ?? 0;
   }
-  if (sounds > 0) return same / sounds;
+  if (sounds > 0) return same / Math.max(sounds, shortestWordBlocks);
   return from >= first && until <= first + stretch.same.length ? 1 : 0;
 }
 

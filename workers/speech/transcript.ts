@@ -10,6 +10,8 @@ const NONSENSE_REPEATS = 6;
 
 /** Faster than anybody speaks: letters a second of sound. */
 const MAX_LETTERS_PER_SECOND = 32;
+/** Faster than people say the same thing twice. */
+const MAX_LETTERS_PER_SECOND_TWICE = 22;
 /** Sound shorter than that is a click. */
 const MIN_SPEECH_MS = 60;
 /** Under that level (dBFS, RMS of the loudest 20 ms) it is no speech into a microphone. */
@@ -128,13 +130,24 @@ export function mayBeSpeech({ peakDb, activeMs }: SoundMeasure): boolean {
   return peakDb >= MIN_SPEECH_DB && activeMs >= MIN_SPEECH_MS;
 }
 
+const countLetters = (text: string) => text.replace(/[^\p{L}\p{N}]/gu, "").length;
+
+/** Whisper writes a short question twice now and then: once, where the sound is too short for two. */
+function onceOf(text: string, { activeMs }: SoundMeasure): string {
+  const words = text.split(" ");
+  const half = words.length / 2;
+  const isTwice = half >= 2 && words.every((word, at) => at < half || key(word) === key(words[at - half]!));
+  if (!isTwice || countLetters(text) <= (MAX_LETTERS_PER_SECOND_TWICE * activeMs) / 1000) return text;
+  return words.slice(half).join(" ");
+}
+
 /**
  * The cleaned text, or "" if it can't have been said in that sound: too many letters for its length, or one of
- * Whisper's usual inventions on something very short or very soft.
+ * Whisper's usual inventions on something very short or very soft. What was written twice and said once stands there once.
  */
 export function judgeTranscript(text: string, sound: SoundMeasure): string {
-  const clean = cleanTranscript(text);
-  const letters = clean.replace(/[^\p{L}\p{N}]/gu, "").length;
+  const clean = onceOf(cleanTranscript(text), sound);
+  const letters = countLetters(clean);
   if (letters > (MAX_LETTERS_PER_SECOND * sound.activeMs) / 1000 + 2) return "";
   const isShort = sound.activeMs < MIN_INVENTION_MS || sound.peakDb < MIN_INVENTION_DB;
   if (

@@ -41,6 +41,17 @@ describe("judging a transcript by its sound", () => {
       "Thank you very much for watching.",
     );
   });
+  it("says once what was written twice, where the sound is too short for two", () => {
+    expect(judgeTranscript("What is Parley? What is Parley?", sound(850))).toBe("What is Parley?");
+    expect(judgeTranscript("What is Parley? What is Parley?", sound(1900))).toBe(
+      "What is Parley? What is Parley?",
+    );
+    expect(judgeTranscript("no no", sound(200))).toBe("no no");
+    expect(judgeTranscript("What is Parley? What is barley?", sound(850))).toBe(
+      "What is Parley? What is barley?",
+    );
+  });
+
   it("drops Whisper's inventions on a click or on near silence, keeps them as speech", () => {
     expect(judgeTranscript("Bye.", sound(200))).toBe("");
     expect(judgeTranscript("Thank you.", sound(900, -50))).toBe("");
