@@ -136,9 +136,10 @@ const countLetters = (text: string) => text.replace(/[^\p{L}\p{N}]/gu, "").lengt
 function onceOf(text: string, { activeMs }: SoundMeasure): string {
   const words = text.split(" ");
   const half = words.length / 2;
-  const isTwice = half >= 2 && words.every((word, at) => at < half || key(word) === key(words[at - half]!));
+  const [first, second] = [words.slice(0, half), words.slice(half)];
+  const isTwice = half >= 2 && first.map(key).join(" ") === second.map(key).join(" ");
   if (!isTwice || countLetters(text) <= (MAX_LETTERS_PER_SECOND_TWICE * activeMs) / 1000) return text;
-  return words.slice(half).join(" ");
+  return second.join(" ");
 }
 
 /**

@@ -47,6 +47,7 @@ describe("judging a transcript by its sound", () => {
       "What is Parley? What is Parley?",
     );
     expect(judgeTranscript("no no", sound(200))).toBe("no no");
+    expect(judgeTranscript("go on go on go", sound(500))).toBe("go on go on go");
     expect(judgeTranscript("What is Parley? What is barley?", sound(850))).toBe(
       "What is Parley? What is barley?",
     );
