@@ -6,7 +6,7 @@ import type { Admission } from "./guard.ts";
 import { floorName } from "./guard.ts";
 import { hedgeLeastMs, mayHedge, slowQuantile } from "./hedge.ts";
 import { orderLinks } from "./link-order.ts";
-import type { Link, LinkResult, LinkRun } from "./link-run.ts";
+import type { Fallen, Link, LinkResult, LinkRun } from "./link-run.ts";
 import {
   allFull,
   attemptOf,
@@ -38,15 +38,6 @@ interface Picked<Request, Event> {
   admission: Admission | null;
 }
 
-/** What is known of the link that failed last. */
-interface Fallen {
-  name: string;
-  code: string;
-  atMs: number;
-  midway: boolean;
-  told: boolean;
-}
-
 export class ChainCall<Request, Event extends { type: string }> {
   readonly #parts: ChainParts<Request, Event>;
   readonly #request: Request;
@@ -57,6 +48,7 @@ export class ChainCall<Request, Event extends { type: string }> {
   #run: LinkRun<Request, Event> | null = null;
   /** At work beside `#run`; neither has given anything useful. */
   #rival: LinkRun<Request, Event> | null = null;
+  /** The request may be sent to two vendors, and there is a second one. */
   readonly #hedgeable: boolean;
   /** Another link may still be started beside the one at work. */
   #mayHedge: boolean;
@@ -242,6 +234,7 @@ export class ChainCall<Request, Event extends { type: string }> {
       this.#noteFall(run, result);
       const other = run === this.#run ? this.#rival : this.#run;
       if (this.#rival === null || other === null) return result;
+      // The other one is at work already: nothing to wait for.
       void this.#finish(run, result);
       this.#tellFailover(other.link.provider.name, this.#fallen?.atMs ?? 0);
       this.#standAlone(other, run);
@@ -308,7 +301,8 @@ export class ChainCall<Request, Event extends { type: string }> {
 
   #standAlone(winner: LinkRun<Request, Event>, loser: LinkRun<Request, Event>): void {
     const [slow, beside] = winner.hedge ? [loser, winner] : [winner, loser];
-    [this.#run, this.#rival] = [winner, null];
+    this.#run = winner;
+    this.#rival = null;
     if (winner.pending !== null) winner.pull.setDue(this.#dueAtMs(winner, this.#context.clock.nowMs()));
     // The winner may die later, and the floor is never used up.
     if (loser.link.provider.name === floorName) this.#queue.push(loser.link);
@@ -325,7 +319,8 @@ export class ChainCall<Request, Event extends { type: string }> {
   #finish(run: LinkRun<Request, Event>, result: LinkResult): Promise<void> {
     const { clock, observer } = this.#context;
     const { options, policy } = this.#parts;
-    const [{ name, model = "" }, nowMs] = [run.link.provider, clock.nowMs()];
+    const { name, model = "" } = run.link.provider;
+    const nowMs = clock.nowMs();
     leaveGuard(run, result, nowMs);
     const attempt = attemptOf(run, policy.stage, result, nowMs);
     if (foundFull(result)) options.observer?.passedOver?.(policy.stage, name, "full");

@@ -57,6 +57,16 @@ export interface LinkRun<Request, Event> {
   extra: boolean;
 }
 
+/** What is known of the link that failed last. */
+export interface Fallen {
+  name: string;
+  code: string;
+  atMs: number;
+  midway: boolean;
+  /** Somebody has gone on with it, and that was said. */
+  told: boolean;
+}
+
 export type LinkResult =
   | { outcome: "completed" | "cancelled" }
   | { outcome: "failed"; fault: ProviderFault; overdueMs: number };

@@ -90,6 +90,7 @@ export function createNamer(tokens: readonly SpokenToken[]): (mark: string) => n
   };
 }
 
-function letters(text: string): string {
+/** What two spellings of a word are compared by: its letters and digits in lower case. */
+export function letters(text: string): string {
   return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }

@@ -1,4 +1,5 @@
 /** When the written words of a spoken piece begin, from what its voices told of that. */
+import { letters } from "../resilience/tts-text.ts";
 import type { SpokenPiece } from "./state.ts";
 
 /** Reading speed where nothing better is known: about 15 characters a second. */
@@ -106,8 +107,4 @@ function alignBest(rows: number, columns: number, score: (row: number, column: n
     }
   }
   return pairs;
-}
-
-function letters(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }
