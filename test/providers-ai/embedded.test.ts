@@ -216,6 +216,10 @@ describe("sentences made to be heard", () => {
     ["Set PARLEY_TLS_CERT first.", "Set parley tls cert first."],
     ["It is at /v1/realtime.", "It is at slash v1 slash realtime."],
     ["Speech → text – fast.", "Speech to text, fast."],
+    [
+      'parley_calls_total{stage,provider}: who was asked (beside="embedded").',
+      "Parley calls total: who was asked.",
+    ],
     ["const a = { b: 1 }; c(&d); $e%", ""],
     ["***", ""],
   ])("%s", (written, spoken) => {

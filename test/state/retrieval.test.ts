@@ -1,10 +1,46 @@
 /** Retrieval over the project's documents with the real embeddings in their own process. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createKnowledge } from "../../gateway/state/knowledge/knowledge.ts";
+import { readProjectDocuments } from "../../gateway/state/knowledge/project-documents.ts";
 import { buildQuery } from "../../gateway/state/knowledge/query.ts";
+import { createSystemClock } from "../../gateway/system-clock.ts";
 import { startKnowledge } from "../providers-ai/asking.ts";
 import { heldOut, offTopic, offTopicHeldOut, questions } from "./knowledge-questions.ts";
 
 const { signal } = new AbortController();
+
+describe("retrieval over the project's documents by words alone (embeddings late or gone)", () => {
+  const knowledge = createKnowledge({ embedder: null, clock: createSystemClock() });
+  beforeAll(async () => knowledge.load(readProjectDocuments()));
+  const best = async (question: string) => {
+    const [found] = await knowledge.retrieve(question, { tenant: "someone", k: 1, signal });
+    return found !== undefined && found.score >= 0.5 ? found.source : null;
+  };
+
+  it.each([
+    ["What is Parley?", "What is Parley?"],
+    ["What is a barge in?", "What is a barge-in?"],
+    ["What does the spectral gate do?", "How does noise reduction work?"],
+    ["What does Parley cost?", "What does Parley cost?"],
+  ])("answers %s", async (question, heading) => {
+    expect(await best(question)).toBe(`Questions about Parley: ${heading}`);
+  });
+
+  it("would rather not know than answer something else", async () => {
+    const answers = await Promise.all(
+      [...questions, ...heldOut].map(async ([question, heading]) => {
+        const source = await best(question);
+        return source === null ? "not known" : source.endsWith(`: ${heading}`) ? "right" : "wrong";
+      }),
+    );
+    const share = (kind: string) => answers.filter((answer) => answer === kind).length / answers.length;
+    console.log(`right ${share("right")}, wrong ${share("wrong")}, not known ${share("not known")}`);
+    expect(share("right")).toBeGreaterThanOrEqual(0.65);
+    expect(share("wrong")).toBeLessThanOrEqual(0.08);
+    const unknown = [...offTopic, ...offTopicHeldOut];
+    expect(await Promise.all(unknown.map(best))).toEqual(unknown.map(() => null));
+  });
+});
 
 describe("retrieval over the project's documents", () => {
   let started: Awaited<ReturnType<typeof startKnowledge>>;

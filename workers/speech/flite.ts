@@ -69,7 +69,8 @@ function readWav(bytes: Uint8Array): { pcm: Int16Array; sampleRateHz: number } {
 function bare(token: string): string {
   return toAscii(token)
     .replace(/^[^A-Za-z0-9$]+|[^A-Za-z0-9%$]+$/g, "")
-    .replace(/["()[\]{},;:]/g, "");
+    .replace(/["()[\]{}]/g, "")
+    .replace(/[,;:]+/g, " ");
 }
 
 type Synthesise = (text: string, voice: string, stretch: number) => { wav: Uint8Array; segments: Segment[] };

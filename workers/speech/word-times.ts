@@ -12,19 +12,15 @@ const silence = "pau";
 const vowels = new Set("aa ae ah ao aw ax axr ay eh er ey ih iy ow oy uh uw".split(" "));
 
 /**
- * Reads what flite's `-psdur` prints: `phone:endSeconds` separated by blanks.
- *
- * @throws Error if it is not of that form
+ * Reads what flite's `-psdur` prints: `phone:endSeconds` separated by blanks. Other words are left out: a voice that
+ * has no recording of a pair of sounds says so on a line before ("udb failed to find entry for: w-hh"), and speaks on.
  */
 export function parseSegments(printed: string): Segment[] {
   const segments: Segment[] = [];
   let fromSeconds = 0;
-  for (const part of printed.trim().split(/\s+/)) {
-    if (part === "") continue;
-    const colon = part.lastIndexOf(":");
-    const toSeconds = Number(part.slice(colon + 1));
-    if (colon < 1 || !Number.isFinite(toSeconds)) throw new Error(`unreadable segment: ${part.slice(0, 40)}`);
-    segments.push({ phone: part.slice(0, colon), fromSeconds, toSeconds });
+  for (const [, phone = "", end] of printed.matchAll(/(?<!\S)([a-z]+\d?):(\d+(?:\.\d+)?)(?!\S)/g)) {
+    const toSeconds = Number(end);
+    segments.push({ phone, fromSeconds, toSeconds });
     fromSeconds = toSeconds;
   }
   return segments;

@@ -1,6 +1,6 @@
 /** How well passages fit a question: keywords and cosine, and one score out of both. */
-import { extractTerms, joinPairs } from "../../language/words.ts";
-import type { Entry, Shelf } from "./shelf.ts";
+import { extractTerms, isStopWord, joinPairs } from "../../language/words.ts";
+import { type Entry, readQuestion, type Shelf } from "./shelf.ts";
 import type { Spelling } from "./spelling.ts";
 
 /** A term of the question as the shelves know it. */
@@ -20,6 +20,11 @@ export interface Evidence {
   coverage: number;
   /** BM25 over what it could be at best, 0 to 1. */
   keywordRatio: number;
+  /**
+   * How much the question resembles one that the passage answers, word by word, by rarity; 0 to 1. Null where it names
+   * none, and beside a cosine.
+   */
+  likeness: number | null;
 }
 
 export interface Ranked extends Evidence {
@@ -52,15 +57,23 @@ export function rankPassages(
   { text, spelling, vector }: RankedQuery,
   k: number,
 ): Ranked[] {
-  const terms = readQuery(shelves, text, spelling);
+  const rarity = measureRarity(shelves);
+  const terms = readQuery(rarity, text, spelling);
   const keywords = scoreKeywords(shelves, terms);
+  const asked = vector === null ? new Set(readQuestion(spelling.text)) : null;
   const best: Ranked[] = [];
   for (const shelf of shelves) {
     for (const entry of shelf.entries.values()) {
       const found = keywords.get(entry);
       const cosine = vector === null ? null : bestCosine(entry, vector);
       if (found === undefined && (cosine === null || cosine <= 0)) continue;
-      const evidence = { cosine, coverage: found?.coverage ?? 0, keywordRatio: found?.keywordRatio ?? 0 };
+      const likeness = asked === null ? null : likenessOf(asked, entry, rarity.idf);
+      const evidence = {
+        cosine,
+        likeness,
+        coverage: found?.coverage ?? 0,
+        keywordRatio: found?.keywordRatio ?? 0,
+      };
       insertRanked(best, { entry, ...evidence, score: scoreEvidence(evidence) }, k);
     }
   }
@@ -80,12 +93,15 @@ export function mergeRanked(rankings: readonly Ranked[][], k: number): Ranked[] 
 /**
  * Chance that the passage answers the question, as far as the evidence tells: a logistic curve whose weights were set so
  * that 0.5 parts questions about the project's own documents (75, mostly over 0.7) from questions about anything else
- * (35, mostly under 0.2); test/state/knowledge-questions.ts has both.
+ * (35, mostly under 0.2); test/state/knowledge-questions.ts has both. Without a cosine most
+ * of them are answered and few wrongly; the rest is "I don't know".
  */
-export function scoreEvidence({ cosine, coverage, keywordRatio }: Evidence): number {
+export function scoreEvidence({ cosine, coverage, keywordRatio, likeness }: Evidence): number {
   const logit =
     cosine === null
-      ? -5.2 + 5.2 * coverage + 4.2 * keywordRatio
+      ? likeness === null
+        ? -6.5 + 5.2 * coverage + 3 * keywordRatio
+        : -6 + 3 * coverage + 4 * keywordRatio + 8 * likeness
       : -5.6 + 9.2 * cosine + 2.6 * coverage + keywordRatio;
   return 1 / (1 + Math.exp(-logit));
 }
@@ -110,11 +126,44 @@ function dot(left: Float32Array, right: Float32Array): number {
   return sum;
 }
 
-function readQuery(shelves: readonly Shelf[], query: string, spelling: Spelling): QueryTerm[] {
+interface Rarity {
+  /** Passages that hold the term. */
+  frequency(term: string): number;
+  /** Of a term that so many passages hold. */
+  idfOf(count: number): number;
+  idf(term: string): number;
+}
+
+function measureRarity(shelves: readonly Shelf[]): Rarity {
   const total = shelves.reduce((sum, shelf) => sum + shelf.entries.size, 0);
   const frequency = (term: string) =>
     shelves.reduce((sum, shelf) => sum + (shelf.postings(term)?.size ?? 0), 0);
   const idfOf = (count: number) => Math.log(1 + (total - count + 0.5) / (count + 0.5));
+  return { frequency, idfOf, idf: (term) => idfOf(frequency(term)) };
+}
+
+/** What a word like "who" counts beside the idf of words that name something. */
+const stopWordWeight = 0.6;
+
+/** Twice what both have over what they have in all (Dice), by rarity; of the entry's questions the best. */
+function likenessOf(
+  asked: ReadonlySet<string>,
+  { questions }: Entry,
+  idf: (term: string) => number,
+): number | null {
+  if (questions.length === 0) return null;
+  const weigh = (word: string) => (isStopWord(word) ? stopWordWeight : idf(word));
+  const sum = (words: Iterable<string>) => [...words].reduce((total, word) => total + weigh(word), 0);
+  const askedWeight = sum(asked);
+  let best = 0;
+  for (const question of questions) {
+    const both = sum([...asked].filter((word) => question.has(word)));
+    best = Math.max(best, (2 * both) / (askedWeight + sum(question)));
+  }
+  return best;
+}
+
+function readQuery({ frequency, idfOf }: Rarity, query: string, spelling: Spelling): QueryTerm[] {
   const known = new Map<string, QueryTerm>();
   const unknown: string[] = [];
   for (const term of new Set(extractTerms(query))) {

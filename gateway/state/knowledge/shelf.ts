@@ -10,9 +10,11 @@ export interface Entry extends Chunk {
   terms: Map<string, number>;
   /** Sum of `terms`. */
   length: number;
+  /** The words of each question that it answers (heading, other ways to ask), stemmed, stop words as they are. */
+  questions: ReadonlySet<string>[];
   /** Of heading and text, of length 1; null until it was made. */
   vector: Float32Array | null;
-  /** Of the questions that it answers (heading, other ways to ask); empty until they were made. */
+  /** Of the same questions; empty until they were made. */
   questionVectors: Float32Array[];
 }
 
@@ -64,6 +66,7 @@ export class Shelf {
       const entry: Entry = {
         ...chunk,
         ...{ id: `${documentId}#${index}`, documentId, terms, length, vector: null, questionVectors: [] },
+        questions: textsToEmbed(chunk).questions.map((question) => new Set(readQuestion(question))),
       };
       this.entries.set(entry.id, entry);
       this.#totalLength += length;
@@ -99,6 +102,11 @@ export class Shelf {
     }
     return removed;
   }
+}
+
+/** All words of a question, stemmed, stop words as they are: "who" and "where" tell questions apart. */
+export function readQuestion(text: string): string[] {
+  return splitWords(text).map((word) => (isStopWord(word) ? word : stem(word)));
 }
 
 function countTerms({ heading, text, alsoAsked }: Chunk): Map<string, number> {

@@ -47,6 +47,15 @@ describe("flite", () => {
     expect([quiet, well - here > 4000]).toEqual([true, true]);
   });
 
+  it.each(["Wait 5 yr or so.", "stage,provider,whyhee: open", "ghudezgzyl tgb volwbuh"])(
+    "says what its voices have no recorded sounds for, with word times: %s",
+    (text) => {
+      const { pcm, words } = flite.speak(text, "slt");
+      expect(pcm.length).toBeGreaterThan(8000);
+      expect(words.map((word) => word.text).join(" ")).toBe(text);
+    },
+  );
+
   it("has nothing to say for a text without letters or digits", () => {
     expect(flite.speak("… 😀", "slt").pcm).toHaveLength(0);
   });

@@ -16,6 +16,8 @@ export function speakWords(text: string): string {
   const spoken = text
     .replace(/\[([^\]]+)\]\([^)]*\)/g, "$1")
     .replace(/[`*]+/g, "")
+    .replace(/(?<=\w)\{[^{}]*\}/g, "")
+    .replace(/\s*\(\s*[\w.-]+=(?:"[^"]*"|[^\s()]*)\s*\)/g, "")
     .replace(/\s*\((?:https?|wss?):[^)]*\)/gi, "")
     .replace(
       /\b(?:https?|wss?):\/\/([^\s/:?#,;)]+)(?::(\d+))?[^\s,;)]*/gi,
