@@ -47,6 +47,11 @@ export const resilienceSettings = {
     1000,
     "Longest gap inside a piece's audio; given up earlier when what is unplayed would not last until the next voice speaks.",
   ),
+  turnMs: wholeNumber({
+    ...{ env: "PARLEY_TURN_MS", unit: "ms", min: 0, max: 3 * minuteMs, fallback: 0 },
+    description:
+      "How long a turn waits for vendors in all its stages together; then the spare answers. 0: the sum of the three …_USEFUL_MS.",
+  }),
   breakerWindowMs: wholeNumber({
     ...{ env: "PARLEY_BREAKER_WINDOW_MS", unit: "ms", min: 1000, max: 60 * minuteMs, fallback: 30_000 },
     description: "A vendor is left alone when half of its calls in that time failed, three at least.",

@@ -47,7 +47,7 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
   const replies = createReplyRunner({
     ...{ ai: chains.ai, tts: chains.tts, prepared, clock, buildQuery },
     retrieve: (query, options) => knowledge.retrieve(query, options),
-    retrieval: "always",
+    ...{ retrieval: "always", patienceMs: patienceMsOf(config) },
     ...spareOf(chains),
   });
   const { stt, tts } = chains.links;
@@ -70,8 +70,7 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
     session: {
       ...{ clock, replies, ticker: new PlaybackTicker(clock, playbackTickMs, playbackFault) },
       transcriber: createTranscriber({
-        stt: chains.stt,
-        clock,
+        ...{ stt: chains.stt, clock, patienceMs: patienceMsOf(config) },
         utteranceMaxMs: config.maxTurnMs * 5 + transcriptionSlackMs,
       }),
       playbackLimits: { ...defaultPlaybackLimits, aheadMs: config.playbackAheadMs },
@@ -108,6 +107,11 @@ export async function createRealtime(parts: EndpointParts): Promise<RealtimeEndp
       await Promise.all([chains.close(), embedder?.close()]);
     },
   };
+}
+
+/** How long a turn waits for vendors: what an operator says, else one deadline a stage. */
+function patienceMsOf({ turnMs, sttUsefulMs, aiUsefulMs, ttsUsefulMs }: Config): number {
+  return turnMs === 0 ? sttUsefulMs + aiUsefulMs + ttsUsefulMs : turnMs;
 }
 
 /** The embedded answerer is a spare where somebody stands before it. */

@@ -20,6 +20,11 @@ export interface CallContext {
   observer?: AttemptObserver;
   /** What the chains remember of this conversation; absent where there is none (prepared sentences, warming). */
   conversation?: ConversationMemory;
+  /**
+   * How long vendors may still be waited for until the first useful output, in ms: what the turn's stages before left of its
+   * time. Counted from when output can be due (STT: the utterance's end). Absent: no limit beside the chain's own.
+   */
+  patienceMs?: number;
   /** How much of the reply is synthesised and not played yet, in ms: how long the listener would not notice a stall. */
   unplayedMs?(): number;
 }

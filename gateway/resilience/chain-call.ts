@@ -22,16 +22,16 @@ import {
   promptDeadlines,
   startRun,
   tooLate,
+  turnOver,
   usefulFromMs,
 } from "./link-run.ts";
+import { Patience, waitsBefore } from "./patience.ts";
 import type { Pulled } from "./pull.ts";
 
 /** A gap in a stream shorter than this is no stall, however little is left to play. */
 export const stallLeastMs = 500;
 /** Longest wait in the last link's queue; who would wait longer is refused by the engine. */
 const queueMaxMs = 22_000;
-/** A turn whose vendor hung has waited enough: from then on the spare is started beside a vendor that says nothing. */
-const waitedForMs = 8000;
 
 interface Picked<Request, Event> {
   link: Link<Request, Event>;
@@ -42,6 +42,7 @@ export class ChainCall<Request, Event extends { type: string }> {
   readonly #parts: ChainParts<Request, Event>;
   readonly #request: Request;
   readonly #context: CallContext;
+  readonly #patience: Patience;
   readonly #usage: Usage = {};
   /** Links that were not asked yet. */
   readonly #queue: Link<Request, Event>[];
@@ -57,17 +58,17 @@ export class ChainCall<Request, Event extends { type: string }> {
   #waits: number;
   #fallen: Fallen | null = null;
   /** Why the links that were passed over were. */
-  #passedOver: "open" | "full" | null = null;
+  #passedOver: "open" | "full" | "late" | null = null;
 
   constructor(parts: ChainParts<Request, Event>, request: Request, context: CallContext) {
     this.#parts = parts;
     this.#request = request;
     this.#context = context;
+    this.#patience = new Patience(context);
     this.#queue = orderLinks(parts, context);
     this.#hedgeable = parts.options.guards !== undefined && this.#queue.length > 1 && mayHedge(request);
     this.#mayHedge = this.#hedgeable;
-    const { waitedAtMs = Number.NEGATIVE_INFINITY, waits = 1 } = context.conversation ?? {};
-    this.#waits = context.clock.nowMs() - waitedAtMs < waitedForMs ? waits : 0;
+    this.#waits = waitsBefore(context);
   }
 
   async *events(): AsyncGenerator<Event | EndEvent> {
@@ -148,8 +149,8 @@ export class ChainCall<Request, Event extends { type: string }> {
   /** The next link that may be asked; null when there is none. Nobody is waited for. */
   #pick(): Picked<Request, Event> | null {
     for (let link = this.#queue.shift(); link !== undefined; link = this.#queue.shift()) {
-      if (link.guard === null) return { link, admission: null };
-      const admission = link.guard.admit();
+      const late = this.#patience.passesOver(link, this.#queue);
+      const admission = late ? "late" : (link.guard?.admit() ?? null);
       if (typeof admission !== "string") return { link, admission };
       this.#passedOver = admission;
       this.#parts.options.observer?.passedOver?.(this.#parts.policy.stage, link.provider.name, admission);
@@ -227,6 +228,9 @@ export class ChainCall<Request, Event extends { type: string }> {
     if (pulled.kind === "overdue" && !this.#isOver(run)) return null;
     run.waitingSinceMs = null;
     const result = judge(run, pulled, this.#usage, this.#context);
+    // It had less time than a vendor is given: that is not its fault.
+    if (result?.outcome === "failed" && result.fault === tooLate && this.#patience.cutShort(run))
+      result.fault = turnOver;
     if (run.usefulAtMs === null && run.call.useful) this.#becomeUseful(run);
     if (result === null) return null;
     if (result.outcome === "failed") {
@@ -355,7 +359,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     // Nobody comes after the last link: where many wait for it, it is waited for as long as its queue is.
     const queuedMs = run.last ? Math.min(queueMaxMs, run.link.provider.waitMs?.() ?? 0) : 0;
     const dueAtMs = run.call.dueAtMs(run.startedAtMs, sinceMs, run.deadlines) + queuedMs;
-    const atMs = Math.min(deadlineMs, dueAtMs);
+    const atMs = Math.min(deadlineMs, dueAtMs, this.#patience.endsAtMs(run));
     if (unplayedMs === undefined || run.usefulAtMs === null || run.last) return atMs;
     // A stall: what is unplayed tells how long nobody notices, what the next link needs how long it may be waited for.
     const leastAtMs = sinceMs + stallLeastMs;

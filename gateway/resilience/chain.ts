@@ -20,8 +20,8 @@ export interface ChainObserver {
   failedOver?(failover: Failover): void;
   /** A link was started beside a slow one, and that is settled. */
   hedged?(stage: Stage, slow: string, beside: string, won: boolean): void;
-  /** A link was not asked. */
-  passedOver?(stage: Stage, provider: string, why: "open" | "full"): void;
+  /** A link was not asked: its breaker is open, its calls are full, or the turn has waited long enough (`late`). */
+  passedOver?(stage: Stage, provider: string, why: "open" | "full" | "late"): void;
   /** A call was made again at the same link, on a fresh connection. */
   retried?(stage: Stage, provider: string): void;
 }

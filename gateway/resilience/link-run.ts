@@ -22,7 +22,7 @@ export const drainMs = 100;
 export const beginMs = 500;
 /** A probe, and a link that comes after one that hung, is waited for that many times its own p95, but at least so long. */
 const promptRatio = 2;
-const promptLeastMs = 800;
+export const promptLeastMs = 800;
 /** Share of what a link needs nearly always, after which its silence counts against it. */
 const slowRatio = 0.8;
 
@@ -93,7 +93,7 @@ export const allFull: ProviderFault = {
   message: "Every vendor has as many calls as it may.",
   retryable: true,
 };
-const turnOver: ProviderFault = { ...tooLate, message: "The turn's time was over.", blame: "request" };
+export const turnOver: ProviderFault = { ...tooLate, message: "The turn's time was over.", blame: "request" };
 const brokeOff: ProviderFault = {
   code: "provider_unavailable",
   message: "The stream broke off.",

@@ -1,8 +1,8 @@
 /** A reply's part of the turn's line of time: which of its stages the path is waiting for, and for whom. */
 import type { Clock } from "../clock.ts";
-import type { Attempt, AttemptObserver } from "../providers/provider.ts";
+import type { Attempt, AttemptObserver, CallContext } from "../providers/provider.ts";
 import type { Ledger, Span } from "./ledger.ts";
-import { advance } from "./ledger.ts";
+import { advance, ledgerTotals } from "./ledger.ts";
 import type { ReplyAttempt } from "./reply.ts";
 
 /** What is known of a stage's share in a reply, for metrics. */
@@ -25,6 +25,8 @@ export interface ReplyLine {
   spend(span: Span, provider?: string): void;
   /** Follows a call of `stage`; `onPath()` says whether the path is waiting for it. */
   observe(stage: "ai" | "tts", name: string, onPath: () => boolean): CallFollower;
+  /** What is left of the time that the turn waits for vendors, as a part of a call's context. */
+  patience(): Pick<CallContext, "patienceMs">;
 }
 
 /** Knows which provider is at work on a call. */
@@ -39,11 +41,13 @@ export interface CallFollower {
  * Goes on with `ledger`: what lay between its cursor and now was overhead.
  *
  * @param onStage - told of every attempt
+ * @param patienceMs - how long the turn may wait for vendors in all
  */
 export function openReplyLine(
   clock: Clock,
   opened: Ledger,
   onStage: (report: StageReport) => void,
+  patienceMs?: number,
 ): ReplyLine {
   let ledger = advance(opened, "overhead", clock.nowMs());
   const attempts: ReplyAttempt[] = [];
@@ -64,6 +68,10 @@ export function openReplyLine(
     },
     attempts,
     spend,
+    patience() {
+      if (patienceMs === undefined) return {};
+      return { patienceMs: Math.max(0, patienceMs - ledgerTotals(ledger).vendorMs) };
+    },
     observe(stage, name, onPath) {
       let provider = name;
       let told = false;

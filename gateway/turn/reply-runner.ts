@@ -59,6 +59,8 @@ export interface ReplyRunnerOptions {
   buildQuery(messages: AiMessage[]): string;
   clock: Clock;
   limits?: Partial<ReplyLimits>;
+  /** How long a turn may wait for vendors, all stages together, in ms. Absent: no limit beside the chains' own. */
+  patienceMs?: number;
   /** For metrics; must not throw. */
   onStage?(report: StageReport): void;
   prepared: PreparedSentences;
@@ -142,7 +144,8 @@ class Reply {
     this.#control = control;
     this.#signal = scope.signal;
     this.#emit = emit;
-    this.#line = openReplyLine(options.clock, request.ledger, (report) => options.onStage?.(report));
+    const { clock, patienceMs, onStage } = options;
+    this.#line = openReplyLine(clock, request.ledger, (report) => onStage?.(report), patienceMs);
   }
 
   /** Runs to the `end` event; never rejects. */
@@ -222,6 +225,7 @@ class Reply {
       tenant,
       callId: clock.randomId(9),
       observer: follower.observer,
+      ...this.#line.patience(),
       ...(conversation === undefined ? {} : { conversation }),
       ...(unplayedMs === undefined ? {} : { unplayedMs: () => this.#speech?.unplayedMs() ?? unplayedMs() }),
     };

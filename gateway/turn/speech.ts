@@ -254,6 +254,7 @@ export class Speech {
       tenant: request.tenant,
       callId: clock.randomId(9),
       observer: call.follower.observer,
+      ...(onPath() ? line.patience() : {}),
       ...(conversation === undefined ? {} : { conversation }),
       ...(knowsPlaying ? { unplayedMs: () => this.unplayedMs(piece.index) } : {}),
     };

@@ -49,6 +49,8 @@ export interface TranscriberOptions {
   stt: SttProvider;
   clock: Clock;
   utteranceMaxMs?: number;
+  /** How long a turn may wait for vendors, all stages together, in ms. Absent: no limit beside the chain's own. */
+  patienceMs?: number;
   /** For metrics: every attempt, `durationMs` from its start to its transcript; must not throw. */
   onStage?(report: Omit<StageReport, "stage"> & { stage: "stt" }): void;
 }
@@ -70,7 +72,7 @@ export function createTranscriber(options: TranscriberOptions): Transcriber {
 }
 
 async function* transcribe(
-  { stt, clock, onStage, ...limits }: TranscriberOptions,
+  { stt, clock, onStage, patienceMs, ...limits }: TranscriberOptions,
   audio: AudioRange,
   { tenant, language, prompt, conversation }: TranscriptionOptions,
   signal: AbortSignal,
@@ -87,6 +89,7 @@ async function* transcribe(
     clock,
     tenant,
     callId: clock.randomId(9),
+    ...(patienceMs === undefined ? {} : { patienceMs }),
     ...(conversation === undefined ? {} : { conversation }),
     observer: {
       started: () => undefined,
