@@ -129,3 +129,8 @@ export function isOneEditApart(a: string, b: string): boolean {
   if (restA <= 1 && restB <= 1) return true;
   return restA === 2 && restB === 2 && a[start] === b[start + 1] && a[start + 1] === b[start];
 }
+
+/** What two spellings of a word are compared by: its letters and digits in lower case. */
+export function letters(word: string): string {
+  return word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+}

@@ -2,6 +2,7 @@
  * Words that an AI repeats although it was told that they were said. Whoever takes a sentence over often begins
  * with its last words, or with the whole answer again; these are cut before anybody hears them twice.
  */
+import { letters } from "../language/words.ts";
 
 /** How far back a repetition is looked for, in words. */
 export const overlapWordsMax = 400;
@@ -47,7 +48,7 @@ export function createOverlapCutter(said: string): OverlapCutter {
       const found = pattern.exec(buffer);
       if (found === null) return;
       scannedTo = pattern.lastIndex;
-      const word = normalise(found[0]);
+      const word = letters(found[0]);
       if (word !== "") match(word);
     }
   }
@@ -91,9 +92,5 @@ export function createOverlapCutter(said: string): OverlapCutter {
 }
 
 function words(text: string): string[] {
-  return (text.match(/\S+/g) ?? []).map(normalise).filter((word) => word !== "");
-}
-
-function normalise(word: string): string {
-  return word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  return (text.match(/\S+/g) ?? []).map(letters).filter((word) => word !== "");
 }

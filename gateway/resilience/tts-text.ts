@@ -1,4 +1,5 @@
 /** A text as a voice will speak it: its words, and about how long each takes. */
+import { letters } from "../language/words.ts";
 
 /** A run without spaces that holds a letter or digit. */
 export interface SpokenToken {
@@ -88,9 +89,4 @@ export function createNamer(tokens: readonly SpokenToken[]): (mark: string) => n
     lost = found < 0;
     return named;
   };
-}
-
-/** What two spellings of a word are compared by: its letters and digits in lower case. */
-export function letters(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }

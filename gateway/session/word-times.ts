@@ -1,5 +1,5 @@
 /** When the written words of a spoken piece begin, from what its voices told of that. */
-import { letters } from "../resilience/tts-text.ts";
+import { letters } from "../language/words.ts";
 import type { SpokenPiece } from "./state.ts";
 
 /** Reading speed where nothing better is known: about 15 characters a second. */

@@ -1,6 +1,6 @@
 /** Going on after words that were already spoken, perhaps by another provider. */
 import { splitSentences } from "../../../language/sentences.ts";
-import { normalise, splitWords } from "../../../language/words.ts";
+import { letters, normalise, splitWords } from "../../../language/words.ts";
 import type { Passage } from "../../provider.ts";
 import { readPassage } from "./passages.ts";
 
@@ -50,7 +50,7 @@ function stripSpoken(answer: string, prefix: string): string | null {
 }
 
 function bare(word: string): string {
-  return word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "") || word;
+  return letters(word) || word;
 }
 
 /** The rest of a document's sentence that begins as `open` does. */
