@@ -154,25 +154,21 @@ export function createNoiseWatch(sampleRateHz: number, speedRatio: number): Nois
   let lowestDb = 0;
   let highestDb = 0;
   let sure = false;
-  let afterVoiced = false;
+  let skipsNext = false;
 
   function judgeFrame(pcm: Int16Array, at: number): void {
     const from = seen - frameSamples;
-    if (afterVoiced) {
+    if (skipsNext) {
       // Noise loses a frame by that, and a voice costs half.
-      afterVoiced = false;
+      skipsNext = false;
       return;
     }
-    if (looksVoiced(pcm, at, frameSamples)) {
+    if (looksVoiced(pcm, at, frameSamples) || !isFlat(pcm, at, frameSamples)) {
       run = 0;
-      afterVoiced = true;
+      skipsNext = true;
       return;
     }
-    const { level, flatness } = measureFrame(pcm, at, frameSamples);
-    if (level < noiseLevelMin || flatness < flatnessMin) {
-      run = 0;
-      return;
-    }
+    const level = Math.sqrt(lags[0]! / (frameSamples - predictionOrder));
     const db = 20 * Math.log10(level);
     if (run > 0 && Math.max(highestDb, db) - Math.min(lowestDb, db) > spreadMaxDb) run = 0;
     if (run === 0) [runFrom, lowestDb, highestDb] = [from, db, db];
@@ -221,11 +217,11 @@ function looksVoiced(pcm: Int16Array, from: number, count: number): boolean {
   return total < noiseLevelMin * noiseLevelMin * (count / glanceStep) || alike / total > alikeMax;
 }
 
-/** Level, and the share of the power that can't be predicted (Levinson's recursion). */
-function measureFrame(pcm: Int16Array, from: number, count: number): { level: number; flatness: number } {
+/** Whether much of the power can't be predicted (Levinson's recursion), and there is some; fills `lags`. */
+function isFlat(pcm: Int16Array, from: number, count: number): boolean {
   autocorrelate(pcm, from, count);
   const total = lags[0]!;
-  if (total <= 0) return { level: 0, flatness: 0 };
+  if (total < noiseLevelMin ** 2 * (count - predictionOrder)) return false;
   let error = total;
   weights.fill(0);
   weights[0] = 1;
@@ -240,7 +236,7 @@ function measureFrame(pcm: Int16Array, from: number, count: number): { level: nu
     }
     error *= 1 - reflection * reflection;
   }
-  return { level: Math.sqrt(total / (count - predictionOrder)), flatness: Math.max(0, error) / total };
+  return error >= flatnessMin * total;
 }
 
 // Written over by every frame that is measured.

@@ -88,8 +88,6 @@ export class TtsLink {
   readonly #marks: { text: string; fromSample: number }[] = [];
   readonly #nameOf: (mark: string) => number;
   #keptSamples = 0;
-  /** Without its pauses. */
-  #voicedMs = 0;
   /** Samples of silence left out at its beginning. */
   #skipped = 0;
   /** Its first sample that is heard. */
@@ -149,7 +147,6 @@ export class TtsLink {
       if (!this.audible) this.#begin(before + firstAudible(pcm));
     }
     if (this.audible) this.#keep(pcm);
-    this.#voicedMs += speechLevel([pcm], this.sampleRateHz).activeMs;
     if (!this.audible) return this.received > this.#samples(leadingSilenceMaxMs) ? mute : null;
     if (this.#noise.isNoise) return this.#turnOut(noise);
     if (this.received - this.soundUntil > this.#samples(innerSilenceMaxMs)) return fellMute;
@@ -323,8 +320,10 @@ export class TtsLink {
     const { speedRatio, sampleRateHz } = this.#request;
     const { wordsMs, wholeMs } = expectedMs(this.tokens);
     this.notes.expectedMs += wholeMs;
-    this.notes.wordsMs += wordsMs;
-    this.notes.voicedMs += this.#voicedMs * speedRatio;
     this.notes.spokenMs += (this.soundUntil * 1_000 * speedRatio) / sampleRateHz;
+    // Where a voice tells its words nobody asks how fast they are, and it isn't kept whole.
+    if (this.marked) return;
+    this.notes.wordsMs += wordsMs;
+    this.notes.voicedMs += this.voicedMsUntil(this.received) * speedRatio;
   }
 }

@@ -43,13 +43,17 @@ export function expectedMs(tokens: readonly SpokenToken[]): { wordsMs: number; w
 }
 
 function durationOf(written: string): number {
-  const letters = written.match(/\p{L}/gu) ?? [];
-  const digits = written.match(/\p{N}/gu)?.length ?? 0;
-  const wide = letters.filter((letter) => /[\u2e80-\ud7ff]/.test(letter)).length;
+  let [narrow, wide, capitals, digits] = [0, 0, 0, 0];
+  for (const char of written) {
+    if (isLetter(char)) {
+      if (char >= "\u2e80" && char <= "\ud7ff") wide += 1;
+      else narrow += 1;
+      if (char !== char.toLowerCase()) capitals += 1;
+    } else if (/\p{N}/u.test(char)) digits += 1;
+  }
   let ms = digits * perDigitMs + wide * perWideCharMs;
-  const narrow = letters.length - wide;
   if (narrow > 0) {
-    const initials = narrow > 1 && letters.every((letter) => letter !== letter.toLowerCase());
+    const initials = narrow > 1 && wide === 0 && capitals === narrow;
     ms += initials
       ? narrow * perInitialMs
       : perWordMs + narrow * perLetterMs + syllables(written) * perSyllableMs;
@@ -57,7 +61,13 @@ function durationOf(written: string): number {
   return Math.max(leastMs, ms);
 }
 
+function isLetter(char: string): boolean {
+  // Most are: every piece of every reply is looked through.
+  return (char >= "a" && char <= "z") || (char >= "A" && char <= "Z") || /\p{L}/u.test(char);
+}
+
 function pauseAfter(written: string): number {
+  if (isLetter(written.at(-1)!)) return 0;
   if (/[.!?…。！？]["'”’)\]]*$/u.test(written)) return stopPauseMs;
   return /[,;:，；：、—–]["'”’)\]]*$/u.test(written) ? clausePauseMs : 0;
 }
@@ -78,12 +88,13 @@ const namedAhead = 5;
 export function createNamer(tokens: readonly SpokenToken[]): (mark: string) => number {
   let named = -1;
   let lost = false;
+  const spelt: string[] = [];
   return (mark) => {
     const wanted = letters(mark);
     if (wanted === "") return Math.max(0, named);
-    const found = tokens.findIndex(
-      ({ text }, index) => index > named && index <= named + namedAhead && letters(text) === wanted,
-    );
+    while (spelt.length < Math.min(tokens.length, named + namedAhead + 1))
+      spelt.push(letters(tokens[spelt.length]!.text));
+    const found = spelt.indexOf(wanted, named + 1);
     if (found >= 0) named = found;
     else if (!lost) named = Math.min(named + 1, tokens.length - 1);
     lost = found < 0;
