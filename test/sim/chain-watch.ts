@@ -22,6 +22,8 @@ export interface ChainCounts {
   probes: number;
   /** Vendors that were not asked since they had as many calls as they may. */
   full: number;
+  /** Vendors that were not asked since the turn had waited long enough. */
+  late: number;
 }
 
 export interface ChainWatch {
@@ -60,7 +62,7 @@ export function watchChains(
   const note = (kind: string, problem: string) => {
     if (!problems.has(kind)) problems.set(kind, problem);
   };
-  const counts: ChainCounts = { retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0 };
+  const counts: ChainCounts = { retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0, late: 0 };
   /** Calls since a vendor's breaker became half-open. */
   const probes = new Map<string, number>();
   const inFlight = new Map<string, number>();
@@ -112,7 +114,7 @@ export function watchChains(
         if (won && beside !== "embedded") counts.hedgesWon += 1;
       },
       passedOver: (_stage, _provider, why) => {
-        if (why === "full") counts.full += 1;
+        if (why !== "open") counts[why] += 1;
       },
       retried: () => {
         counts.retries += 1;

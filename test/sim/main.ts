@@ -43,9 +43,9 @@ console.log(
   `${outcome.turns} turns over ${outcome.seeds} seeds, ${Math.round(outcome.turns / seconds)} a second; ` +
     `${outcome.brokenSeeds} seeds with a broken promise`,
 );
-const { rescued, retries, hedges, hedgesWon, probes, full } = outcome.counts;
+const { rescued, retries, hedges, hedgesWon, probes, full, late } = outcome.counts;
 console.log(
   `${rescued} replies rescued, ${retries} retries, ${hedges} hedges (${hedgesWon} won), ${probes} probes, ` +
-    `${full} calls past a full vendor`,
+    `${full} calls past a full vendor, ${late} past vendors in turns that had waited long enough`,
 );
 process.exitCode = outcome.brokenSeeds === 0 ? 0 : 1;

@@ -38,7 +38,7 @@ const progressEvery = 100;
 
 /** @throws what a worker threw that is no broken promise but a bug of the simulation */
 export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
-  const counts = { rescued: 0, retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0 };
+  const counts = { rescued: 0, retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0, late: 0 };
   const outcome: RunOutcome = { turns: 0, seeds: 0, counts, found: false, brokenSeeds: 0, broken: [] };
   const isOver = () => outcome.turns >= options.turns || outcome.found;
   let nextSeed = options.fromSeed;

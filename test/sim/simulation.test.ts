@@ -33,6 +33,7 @@ describe("conversations over failing vendors, from seeds", { timeout: 600_000 },
     expect(counts.hedgesWon).toBeGreaterThan(20);
     expect(counts.probes).toBeGreaterThan(1_000);
     expect(counts.full).toBeGreaterThan(100);
+    expect(counts.late).toBeGreaterThan(10);
   });
 
   it("replay exactly from their seed", async () => {

@@ -129,6 +129,8 @@ function buildSession(
   stt.push(createSimStt("embedded", calm, script));
   const watch = watchChains(clock, weather, dice.fork(), mutant);
   if (mutant === "drops the floor") for (const links of [ai, tts, stt]) links.pop();
+  // Some operators are in a hurry.
+  const patienceMs = dice.chance(0.25) ? dice.whole(0, 3_000) : 4_700;
   const voices = voicesTellWords ? ttsPolicy : readingAlong(calm, dice);
   return {
     clock,
@@ -137,6 +139,7 @@ function buildSession(
     brokenVoices: watch.brokenVoices,
     replies: createReplyRunner({
       spareAi: "embedded",
+      patienceMs,
       ai: watch.counted(spoilChain(createChain(ai, aiPolicy, watch.options), mutant)),
       tts: watch.counted(createChain(tts, spoilPolicy(voices, mutant), watch.options)),
       clock,
@@ -150,7 +153,10 @@ function buildSession(
       },
     }),
     ticker: new PlaybackTicker(clock, tickMs),
-    transcriber: createTranscriber({ stt: watch.counted(createChain(stt, sttPolicy, watch.options)), clock }),
+    transcriber: createTranscriber({
+      stt: watch.counted(createChain(stt, sttPolicy, watch.options)),
+      ...{ clock, patienceMs },
+    }),
     playbackLimits: spoilPlayback({ aheadMs: 2_000, chunkMs: 500, heardLagMs: 200 }, mutant),
     turnEnds: plainTurnEnds,
     listening: { vadInput: "raw", sttInput: "raw" },
