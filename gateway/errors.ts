@@ -61,6 +61,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   item_create_invalid_previous_item_id: refuse(
     "Error adding item: the previous item with that id does not exist.",
   ),
+  invalid_tool_call_id: refuse("Tool call ID not found in conversation."),
   item_retrieve_invalid_item_id: refuse("Error retrieving item: the item with that id does not exist."),
   item_delete_invalid_item_id: refuse("Error deleting item: the item with that id does not exist."),
   item_truncate_invalid_item_id: refuse(

@@ -18,6 +18,7 @@ export const errorCodes = [
   "response_cancel_not_active",
   "item_create_duplicate_item_id",
   "item_create_invalid_previous_item_id",
+  "invalid_tool_call_id",
   "item_retrieve_invalid_item_id",
   "item_delete_invalid_item_id",
   "item_truncate_invalid_item_id",

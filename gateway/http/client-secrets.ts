@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Clock } from "../clock.ts";
 import { GatewayError } from "../errors.ts";
@@ -44,7 +44,9 @@ export function createClientSecrets(signingSecret: string, clock: Clock): Client
     createHmac("sha256", signingSecret).update(`parley client secret 1 ${payload}`).digest();
   return {
     mint: ({ tenant, keyName, expiresAtSeconds, session }) => {
-      const json = JSON.stringify([tenant, keyName, expiresAtSeconds, session]);
+      // Two that say the same are still two.
+      const nonce = randomBytes(6).toString("base64url");
+      const json = JSON.stringify([tenant, keyName, expiresAtSeconds, session, nonce]);
       const payload = deflateRawSync(json).toString("base64url");
       const secret = `${prefix}${payload}.${sign(payload).toString("base64url")}`;
       if (secret.length > maxSecretChars || json.length > maxSessionBytes) {

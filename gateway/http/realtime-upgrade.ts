@@ -44,6 +44,9 @@ export function createRealtimeUpgrade(
         answer.code.endsWith("_api_key") ? { "WWW-Authenticate": "Bearer" } : undefined,
       );
     }
+    if (url.searchParams.get("intent") === "transcription") {
+      return refuse("unsupported_feature", "Transcription sessions are not supported by this server.");
+    }
     const retry = { "Retry-After": "1" };
     if (!audioHealthy()) return refuse("audio_front_end_down", undefined, retry);
     if (!takesUpSession(url.searchParams) && endpoint.activeSessions >= maxSessions)

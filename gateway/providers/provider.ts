@@ -33,8 +33,11 @@ export interface CallContext {
 export interface ConversationMemory {
   /** Link that a chain begins with as long as it is well, null for the chain's own order. */
   readonly preferred: Record<Attempt["stage"], string | null>;
-  /** The listener was told that the spare speaks, and no vendor has answered since. */
-  spareTold: boolean;
+  /**
+   * The listener was told that the spare speaks, and no vendor has answered since; "perhaps" until the history shows that it
+   * was heard.
+   */
+  spareTold: boolean | "perhaps";
   /** When a vendor last kept this conversation waiting to the end of its deadline (`clock.nowMs`); absent: never. */
   waitedAtMs?: number;
   /** Vendors that did so shortly one after the other. */

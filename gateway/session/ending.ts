@@ -169,9 +169,8 @@ export function stopPlayback(change: Change): void {
  */
 export function bargeIn(change: Change, byItemId: string, announce: () => void): void {
   keepBroken(change, byItemId);
-  const stopped = change.state.responses.filter(
-    (response) => !response.outOfBand || response.modality === "audio",
-  );
+  // What is no part of the conversation is not interrupted by it.
+  const stopped = change.state.responses.filter(({ outOfBand }) => !outOfBand);
   for (const response of stopped) change.effect({ type: "cancelReply", responseId: response.id });
   stopPlayback(change);
   // An answer that had said nothing is still owed, should the interruption turn out to be no words at all.

@@ -56,6 +56,8 @@ function openWaiting(change: Change): ActiveResponse | undefined {
   const waitingFor = pending.map(({ itemId }) => itemId);
   const params = { outOfBand: false };
   const turn = { ledger: asked.ledger, apology: null, attempts: [] };
+  // An answer that was still owed is in it.
+  change.set({ owedReply: null });
   begin(change, { params, context: null, waitingFor, automatic: true }, turn);
   return change.inBand;
 }

@@ -1,12 +1,10 @@
 /** What a client does to the conversation: items that it adds, reads, removes and cuts. */
 
-import { openLedger } from "../turn/ledger.ts";
 import type { Change } from "./change.ts";
-import type { Command, NewItem, Part } from "./domain.ts";
+import type { Command, NewItem } from "./domain.ts";
 import { cancelByClient, placeOf, settleHeard, stopPlayback } from "./ending.ts";
-import { newItem } from "./responding.ts";
 import type { StoredItem } from "./state.ts";
-import { maxPending, tooManyPending } from "./user-items.ts";
+import { audioPart, listenToItem, maxPending, newItem, tooManyPending } from "./user-items.ts";
 
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 
@@ -24,16 +22,26 @@ export function onCreateItem(change: Change, command: Of<"createItem">): void {
       param: "previous_item_id",
     });
   }
+  if (item.type === "function_call_output" && !wasCalled(change, item.callId)) {
+    return change.refuse("invalid_tool_call_id", clientEventId, {
+      message: `Tool call ID '${item.callId}' not found in conversation.`,
+      param: "item.call_id",
+    });
+  }
   if (audioPart(item) && change.state.input.pending.length >= maxPending) {
     return change.refuse("rate_limit_exceeded", clientEventId, { message: tooManyPending });
   }
   if (charsOf(item) + charsOfAll(change) > change.state.limits.maxItemChars) {
     return change.refuse("conversation_full", clientEventId, { param: "item" });
   }
-  const created = newItem(change, withoutAudio(item));
+  const created = newItem(change, item);
   const before = change.announceItem(created, previousItemId);
   change.send({ type: "itemDone", item: created, previousItemId: before });
-  listenToParts(change, item, created.id);
+  listenToItem(change, item, created.id);
+}
+
+function wasCalled(change: Change, callId: string): boolean {
+  return change.state.items.some(({ item }) => item.type === "function_call" && item.callId === callId);
 }
 
 /** Characters that an item keeps: its words, its arguments, its output. */
@@ -48,40 +56,6 @@ function charsOf(item: NewItem): number {
 
 function charsOfAll(change: Change): number {
   return change.state.items.reduce((sum, { item }) => sum + charsOf(item), 0);
-}
-
-/** The audio that a client put into an item is transcribed, not kept. */
-function withoutAudio(item: NewItem): NewItem {
-  if (item.type !== "message") return item;
-  const parts = item.parts.map((part) =>
-    part.type === "input_audio" ? { type: "input_audio" as const, transcript: part.transcript } : part,
-  );
-  return { ...item, parts };
-}
-
-/** The part whose words are to be found out. */
-function audioPart(item: NewItem): Part | undefined {
-  if (item.type !== "message") return undefined;
-  return item.parts.find((part) => part.type === "input_audio" && part.transcript === null && part.audio);
-}
-
-function listenToParts(change: Change, item: NewItem, itemId: string): void {
-  const part = audioPart(item);
-  if (part?.type !== "input_audio" || !part.audio) return;
-  const pending = {
-    itemId,
-    respond: false,
-    ledger: openLedger("manual", change.now.atMs),
-    audioMs: 0,
-    range: null,
-  };
-  change.setInput({ pending: [...change.state.input.pending, pending] });
-  change.effect({
-    type: "transcribeItem",
-    itemId,
-    audio: part.audio,
-    format: change.state.config.input.format,
-  });
 }
 
 function refuseUnknown(

@@ -27,10 +27,10 @@ type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Ty
 type SpeechBegan = Pick<Event<"onset">, "sample" | "echoUntilSample">;
 
 export function onOnset(change: Change, event: Event<"onset">): void {
-  const { utterance, bufferFromSample } = change.state.input;
+  const { utterance, bufferFromSample, clearedAtSample } = change.state.input;
   if (utterance?.awaitingWords) return speakAgain(change, utterance.awaitingWords, event);
   if (utterance || !change.state.config.input.turnDetection) return;
-  if (event.sample < bufferFromSample - backdatedSamples) {
+  if (event.sample < Math.max(bufferFromSample - backdatedSamples, clearedAtSample)) {
     // It began in audio that was committed or cleared by hand, before the front end came to it. What goes on beyond
     // that is a turn of its own.
     return change.alarm("input:forget", bufferFromSample);
@@ -253,7 +253,7 @@ export function onCommit(
 export function onClear(change: Change, atSample: number): void {
   const { utterance } = change.state.input;
   if (utterance) abandonSpeech(change, utterance, true);
-  change.setInput({ bufferFromSample: atSample });
+  change.setInput({ bufferFromSample: atSample, clearedAtSample: atSample });
   change.effect({ type: "resetSpeech" });
   change.send({ type: "inputCleared" });
 }

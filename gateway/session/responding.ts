@@ -2,11 +2,12 @@
 import { advance, type Ledger, openLedger } from "../turn/ledger.ts";
 import type { ReplyRequest } from "../turn/reply.ts";
 import type { Change } from "./change.ts";
-import type { AudioFormat, Item, NewItem, ResponseParams } from "./domain.ts";
+import type { AudioFormat, Item, ResponseParams } from "./domain.ts";
 import { finish, messageItem, partOf, view } from "./ending.ts";
 import type { SessionEvent } from "./events.ts";
 import { itemsToMessages, toMessages } from "./history.ts";
 import type { ActiveResponse, SpokenPiece, TurnSoFar } from "./state.ts";
+import { audioPart, listenToItem, maxPending, newItem, tooManyPending } from "./user-items.ts";
 
 type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
 
@@ -30,19 +31,37 @@ export function onCreateResponse(
   if (change.state.responses.length >= change.state.limits.maxResponses) {
     return change.refuse("too_many_responses", clientEventId);
   }
-  const context = params.input ? resolveContext(change, params.input) : null;
-  if (context && "missing" in context) {
+  const { input = null } = params;
+  const missing = input?.find((entry) => entry.type === "reference" && !change.item(entry.id));
+  if (missing) {
     return change.refuse("item_retrieve_invalid_item_id", clientEventId, {
-      message: `Item with item_id not found: ${context.missing}`,
+      message: `Item with item_id not found: ${missing.id}`,
       param: "response.input",
+    });
+  }
+  const spoken = input?.filter((entry) => entry.type !== "reference" && audioPart(entry) !== undefined) ?? [];
+  if (change.state.input.pending.length + spoken.length > maxPending) {
+    return change.refuse("rate_limit_exceeded", clientEventId, { message: tooManyPending });
+  }
+  const choice = params.toolChoice;
+  const tools = params.tools ?? change.state.config.tools;
+  if (typeof choice === "object" && !tools.some(({ name }) => name === choice.name)) {
+    return change.refuse("invalid_value", clientEventId, {
+      message: `Tool choice '${choice.name}' is not among the tools.`,
+      param: "response.tool_choice",
     });
   }
   if (!takeAllowance(change)) return change.refuse("rate_limit_exceeded", clientEventId);
   // The client says what comes now; the rest of a reply that was cut off does not.
-  if (!params.outOfBand) change.set({ brokenReply: null });
-  const waitingFor = context ? [] : change.state.input.pending.map((entry) => entry.itemId);
-  const pending = change.state.input.pending.at(-1);
-  const ledger = ledgerFor(change, pending?.ledger, params, readAtMs);
+  if (!params.outOfBand) change.set({ brokenReply: null, owedReply: null });
+  const waited = change.state.input.pending;
+  const context = input && takeContext(change, input);
+  const { pending } = change.state.input;
+  const known = new Set(context?.map(({ id }) => id));
+  const waitingFor = (context ? pending.filter(({ itemId }) => known.has(itemId)) : pending).map(
+    ({ itemId }) => itemId,
+  );
+  const ledger = ledgerFor(change, waited.at(-1)?.ledger, params, readAtMs);
   begin(change, { params, context, waitingFor, automatic: false }, { ledger, apology: null, attempts: [] });
 }
 
@@ -64,27 +83,14 @@ function ledgerFor(
     : openLedger("text", readAtMs);
 }
 
-function resolveContext(
-  change: Change,
-  input: NonNullable<ResponseParams["input"]>,
-): Item[] | { missing: string } {
-  const items: Item[] = [];
-  for (const entry of input) {
-    if (entry.type === "reference") {
-      const stored = change.item(entry.id);
-      if (!stored) return { missing: entry.id };
-      items.push(stored.item);
-    } else {
-      items.push(newItem(change, entry));
-    }
-  }
-  return items;
-}
-
-/** A client's item with its id and status. */
-export function newItem(change: Change, item: NewItem): Item {
-  const { id, ...rest } = item;
-  return { ...rest, id: id ?? change.id("item"), status: "completed" };
+/** The items of a context of its own; words of those that are audio are still to be found out. */
+function takeContext(change: Change, input: NonNullable<ResponseParams["input"]>): Item[] {
+  return input.flatMap((entry) => {
+    if (entry.type === "reference") return change.item(entry.id)?.item ?? [];
+    const item = newItem(change, entry);
+    listenToItem(change, entry, item.id);
+    return item;
+  });
 }
 
 /** Responses a minute are bounded; a rested session may use them in a burst. */

@@ -1,9 +1,10 @@
 /** What a session is built from and speaks to. */
 import type { Clock } from "../clock.ts";
+import { errorTable } from "../errors.ts";
 import type { ReplyRunner } from "../turn/reply.ts";
 import type { Transcriber } from "../turn/transcription.ts";
 import type { Output, ReplyAudio } from "./domain.ts";
-import type { Effect } from "./events.ts";
+import type { Effect, SessionEvent } from "./events.ts";
 import type { ListeningSettings } from "./front-end-settings.ts";
 import type { HoldSettings } from "./holding.ts";
 import type { PlaybackLimits } from "./playback.ts";
@@ -39,3 +40,15 @@ export interface SessionDependencies {
   hold?: HoldSettings;
   observer: SessionObserver;
 }
+
+/** How a reply ended. */
+export type EndedReply = Omit<Extract<SessionEvent, { type: "replyEnded" }>, "type" | "responseId">;
+
+/** Of a runner that threw: a bug of ours. */
+export const brokenOff: EndedReply = {
+  outcome: "failed",
+  reason: null,
+  error: { code: "internal_error", message: errorTable.internal_error.message },
+  usage: {},
+  attempts: [],
+};

@@ -15,10 +15,10 @@ import type { Effect, Now, SessionEvent } from "./events.ts";
 import { frontEndSettings } from "./front-end-settings.ts";
 import { createHoldWatch, type HoldWatch } from "./hold-watch.ts";
 import { Listener } from "./listener.ts";
-import { Playback } from "./playback.ts";
+import { Playbacks } from "./playbacks.ts";
 import { effectsToResume, reduce } from "./reducer.ts";
 import { outputRateHz } from "./responding.ts";
-import type { SessionDependencies, SessionPort } from "./session-parts.ts";
+import { brokenOff, type EndedReply, type SessionDependencies, type SessionPort } from "./session-parts.ts";
 import type { SessionState, SpokenPiece } from "./state.ts";
 
 export class Session {
@@ -26,7 +26,7 @@ export class Session {
   readonly #channel: AudioChannel;
   readonly #port: SessionPort;
   readonly #deps: SessionDependencies;
-  readonly #playback: Playback;
+  readonly #playbacks: Playbacks;
   readonly #listener: Listener;
   readonly #echo: EchoReference | null;
   readonly #holdWatch: HoldWatch | null;
@@ -45,7 +45,7 @@ export class Session {
     this.#port = port;
     this.#deps = deps;
     this.#echo = deps.listening.echoGuard === true ? new EchoReference(channel) : null;
-    this.#playback = new Playback({
+    this.#playbacks = new Playbacks({
       clock: deps.clock,
       limits: deps.playbackLimits,
       sink: this.#playbackSink(),
@@ -108,7 +108,7 @@ export class Session {
     this.#closed = true;
     this.#holdWatch?.close();
     for (const abort of this.#replies.values()) abort.abort();
-    this.#playback.close();
+    this.#playbacks.close();
     this.#listener.close();
     this.#channel.onEvents = null;
     this.#channel.onReadable = null;
@@ -127,27 +127,27 @@ export class Session {
     } finally {
       this.#dispatching = false;
     }
-    if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+    this.#keepPlaying();
     if (!this.#closed) this.#holdWatch?.look();
   }
 
   /** Plays the prepared sentence; after the step, since it opens an item. */
   async #hold(responseId: string, format: AudioFormat): Promise<void> {
     await Promise.resolve();
-    const response = this.#state.responses.find(({ id }) => id === responseId);
+    const response = this.#response(responseId);
     const rateHz = outputRateHz(format);
     const said = this.#deps.hold?.sentence(rateHz) ?? null;
     if (this.#closed || !response || response.ended || said === null) return;
-    this.#playback.open(responseId, format, rateHz);
+    this.#playbacks.open(responseId, format, rateHz, false);
     const ledger = advance(response.ledger, "overhead", this.#deps.clock.nowMs());
     this.#opening.set(responseId, ledger);
-    this.#playback.aside(responseId, said.text, said.pcm);
-    if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+    this.#playbacks.of(responseId).aside(responseId, said.text, said.pcm);
+    this.#keepPlaying();
   }
 
   async #endHold(responseId: string): Promise<void> {
     await Promise.resolve();
-    this.#playback.finish(responseId);
+    this.#playbacks.of(responseId).finish(responseId);
   }
 
   #step(event: SessionEvent): void {
@@ -196,7 +196,7 @@ export class Session {
       readableSamples: this.#channel.readableSamples,
       turnEnds: this.#deps.turnEnds,
       keptFromSample: this.#channel.keptFromSample,
-      playback: this.#playback.position(),
+      playback: this.#playbacks.conversation.position(),
     };
   }
 
@@ -235,10 +235,10 @@ export class Session {
       case "cancelReply":
         return this.#cancelReply(effect.responseId);
       case "flushPlayback":
-        this.#playback.flush();
+        this.#playbacks.conversation.flush();
         return this.#echo?.flushed();
       case "acknowledge":
-        return this.#playback.acknowledge(effect.itemId, effect.playedMs);
+        return this.#playbacks.conversation.acknowledge(effect.itemId, effect.playedMs);
       case "alarm":
         return this.#channel.alarm(effect.key, effect.atSample);
       case "cancelAlarm":
@@ -294,11 +294,13 @@ export class Session {
     const { responseId } = request;
     const abort = new AbortController();
     this.#replies.set(responseId, abort);
-    if (request.modality === "audio") this.#playback.open(responseId, format, outputRateHz(format));
+    const outOfBand = this.#response(responseId)?.outOfBand === true;
+    if (request.modality === "audio")
+      this.#playbacks.open(responseId, format, outputRateHz(format), outOfBand);
+    const playback = this.#playbacks.of(responseId);
     const control = {
-      waitStarted: (index: number, signal: AbortSignal) =>
-        this.#playback.waitStarted(responseId, index, signal),
-      unplayedMs: () => this.#playback.unplayedMs(responseId),
+      waitStarted: (index: number, signal: AbortSignal) => playback.waitStarted(responseId, index, signal),
+      unplayedMs: () => playback.unplayedMs(responseId),
       conversation: this.#conversation,
     };
     let ended = false;
@@ -322,15 +324,14 @@ export class Session {
         this.dispatch({ type: "replyText", responseId, delta: event.delta });
         return this.#firstByteSent(responseId);
       case "piece":
-        return this.#playback.piece(responseId, event.index, event.text);
+        return this.#playbacks.of(responseId).piece(responseId, event.index, event.text);
       case "word":
-        return this.#playback.word(responseId, event.index, event.text, event.fromSample);
+        return this.#playbacks.of(responseId).word(responseId, event.index, event.text, event.fromSample);
       case "audio":
-        this.#playback.samples(responseId, event.index, event.pcm);
-        if (this.#playback.active) this.#deps.ticker.add(this.#playback);
-        return;
+        this.#playbacks.of(responseId).samples(responseId, event.index, event.pcm);
+        return this.#keepPlaying();
       case "pieceEnd":
-        return this.#playback.pieceEnd(responseId, event.index);
+        return this.#playbacks.of(responseId).pieceEnd(responseId, event.index);
       case "answer":
         return this.dispatch({ type: "answerKnown", responseId, text: event.text });
       case "toolCall": {
@@ -349,13 +350,17 @@ export class Session {
 
   #endReply(responseId: string, ended: EndedReply): void {
     this.dispatch({ type: "replyEnded", responseId, ...ended });
-    this.#playback.finish(responseId);
-    if (this.#playback.active) this.#deps.ticker.add(this.#playback);
+    this.#playbacks.of(responseId).finish(responseId);
+    this.#keepPlaying();
+  }
+
+  #keepPlaying(): void {
+    if (this.#playbacks.active) this.#deps.ticker.add(this.#playbacks);
   }
 
   #cancelReply(responseId: string): void {
     this.#replies.get(responseId)?.abort();
-    this.#playback.cancel(responseId);
+    this.#playbacks.cancel(responseId);
     this.#opening.delete(responseId);
   }
 
@@ -397,19 +402,13 @@ export class Session {
     };
   }
 
+  #response(responseId: string) {
+    return this.#state.responses.find(({ id }) => id === responseId);
+  }
+
   #message(responseId: string) {
-    return this.#state.responses.find((response) => response.id === responseId)?.message ?? null;
+    return this.#response(responseId)?.message ?? null;
   }
 }
 
 type ReplyRunnerEvent = ReturnType<ReplyRunner["run"]> extends AsyncIterable<infer Event> ? Event : never;
-
-type EndedReply = Omit<Extract<SessionEvent, { type: "replyEnded" }>, "type" | "responseId">;
-
-const brokenOff: EndedReply = {
-  outcome: "failed",
-  reason: null,
-  error: { code: "internal_error", message: errorTable.internal_error.message },
-  usage: {},
-  attempts: [],
-};

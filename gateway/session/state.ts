@@ -87,6 +87,8 @@ export interface PendingTranscription {
 export interface InputState {
   /** Samples before it belong to earlier turns. */
   readonly bufferFromSample: number;
+  /** Where the client cleared the buffer last: what began before it is forgotten. */
+  readonly clearedAtSample: number;
   readonly utterance: Utterance | null;
   readonly pending: readonly PendingTranscription[];
   /** How this speaker pauses. */
@@ -235,6 +237,7 @@ export function openSession(init: {
     items: [],
     input: {
       bufferFromSample: 0,
+      clearedAtSample: 0,
       utterance: null,
       pending: [],
       habit: noHabit,

@@ -21,6 +21,7 @@ export function takeTranscript(change: Change, event: Event<"transcribed">): voi
   const stored = change.item(itemId);
   const contentIndex = audioPartIndex(stored?.item);
   change.updateItem(itemId, (old) => ({ ...old, item: withTranscript(old.item, text) }));
+  tellContexts(change, itemId, text);
   if (stored && change.state.config.input.transcription) {
     if (text !== "") change.send({ type: "transcriptionDelta", itemId, contentIndex, delta: text });
     const audioMs = Math.round(entry.audioMs);
@@ -31,6 +32,15 @@ export function takeTranscript(change: Change, event: Event<"transcribed">): voi
     return settle(change, itemId, false, turn);
   if (!isWordless(text)) change.set({ brokenReply: null });
   settle(change, itemId, entry.respond && !isWordless(text), turn);
+}
+
+/** Responses with a context of their own hold the item as it was when they were asked for. */
+function tellContexts(change: Change, itemId: string, text: string): void {
+  for (const { id, plan, waitingFor } of change.state.responses) {
+    if (plan.context === null || !waitingFor.includes(itemId)) continue;
+    const context = plan.context.map((item) => (item.id === itemId ? withTranscript(item, text) : item));
+    change.updateResponse(id, { plan: { ...plan, context } });
+  }
 }
 
 export function takeFailure(change: Change, event: Event<"transcriptionFailed">): void {

@@ -293,10 +293,15 @@ class Reply {
       conversation.spareTold = false;
       return;
     }
-    if (conversation.spareTold || this.#firstTextAtMs !== null || this.#request.spokenPrefix !== "") return;
-    conversation.spareTold = true;
-    const { modality, sampleRateHz } = this.#request;
-    const text = `${prepared.sentence(spareCode)} `;
+    if (this.#firstTextAtMs !== null || this.#request.spokenPrefix !== "") return;
+    const { modality, sampleRateHz, messages } = this.#request;
+    const notice = prepared.sentence(spareCode);
+    // The caller may have spoken over it: the history holds what was heard.
+    const heard = () => messages.some((one) => one.role === "assistant" && one.text.includes(notice));
+    if (conversation.spareTold === "perhaps" && heard()) conversation.spareTold = true;
+    if (conversation.spareTold === true) return;
+    conversation.spareTold = modality === "text" ? true : "perhaps";
+    const text = `${notice} `;
     this.#firstTextAtMs = this.#options.clock.nowMs();
     this.#line.spend("ai", provider);
     if (modality === "text") {

@@ -116,6 +116,45 @@ const refused: readonly [
     true,
   ],
   [
+    "an output for a call that was never made",
+    event({
+      type: "conversation.item.create",
+      item: { type: "function_call_output", call_id: "call_nobody", output: "x" },
+    }),
+    "invalid_tool_call_id",
+    "item.call_id",
+    true,
+  ],
+  [
+    "several audio parts in one item",
+    event({
+      type: "conversation.item.create",
+      item: userItem([
+        { type: "input_audio", audio: "AAAAAAAA" },
+        { type: "input_audio", audio: "AAAAAAAA" },
+      ]),
+    }),
+    "unsupported_feature",
+    "item.content",
+    true,
+  ],
+  [
+    "tools of one name",
+    event({
+      type: "session.update",
+      session: {
+        type: "realtime",
+        tools: [
+          { type: "function", name: "look" },
+          { type: "function", name: "look" },
+        ],
+      },
+    }),
+    "invalid_value",
+    "session.tools[1].name",
+    true,
+  ],
+  [
     "retrieving nothing",
     event({ type: "conversation.item.retrieve", item_id: "nobody" }),
     "item_retrieve_invalid_item_id",

@@ -99,6 +99,9 @@ describe("client secrets", () => {
       session: null,
     });
     expect((await come(good)).status).toBe(101);
+    const claims = { tenant: "acme", keyName: "acme", expiresAtSeconds, session: null };
+    expect(glass.clientSecrets.mint(claims)).not.toBe(glass.clientSecrets.mint(claims));
+    expect(glass.clientSecrets.read(glass.clientSecrets.mint(claims))).toEqual(claims);
     for (let at = 3; at < good.length; at += 7) {
       const changed = good.slice(0, at) + (good[at] === "A" ? "B" : "A") + good.slice(at + 1);
       expect(glass.clientSecrets.read(changed), `character ${at}`).toBeNull();
@@ -254,8 +257,11 @@ describe("HTTP", () => {
     const glass = await build();
     await ask(glass.port, "GET", "/healthz");
     await ask(glass.port, "GET", "/a/secret/path");
-    await ask(glass.port, "BREW".replace("BREW", "PUT"), "/healthz");
-    await expect.poll(() => glass.counted).toEqual(["GET /healthz 200", "GET /* 404", "PUT unmatched 405"]);
+    await ask(glass.port, "PUT", "/healthz");
+    expect((await ask(glass.port, "POST", "/v1/realtime/calls")).status).toBe(404);
+    await expect
+      .poll(() => glass.counted)
+      .toEqual(["GET /healthz 200", "GET /* 404", "PUT unmatched 405", "POST unmatched 404"]);
   });
 
   it("answers garbage with a coded 400 and ends the connection", async () => {

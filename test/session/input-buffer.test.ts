@@ -94,4 +94,13 @@ describe("clearing the input", () => {
     expect(talk.pause(2_000).effects).toEqual([]);
     expect(talk.state).toMatchObject({ items: [], alarms: {}, input: { bufferFromSample: 24_000 } });
   });
+
+  it("is no turn either when its last moment is noticed late; who speaks on is heard from there", () => {
+    const talk = new Conversation();
+    talk.receivedMs = 1_500;
+    talk.command({ type: "clearInput", atSample: 1_500 * 16 });
+    expect(talk.onset(1_480).said).toEqual([]);
+    expect(talk.alarm("input:forget").effects).toEqual([{ type: "resetSpeech" }]);
+    expect(talk.onset(1_600).said).toEqual(["speechStarted"]);
+  });
 });

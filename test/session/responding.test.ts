@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Item, ResponseParams } from "../../gateway/session/domain.ts";
 import { effectsToResume } from "../../gateway/session/reducer.ts";
+import { samplesPerMs } from "../../gateway/session/state.ts";
 import { Conversation } from "./conversation.ts";
-import { sessionConfig } from "./session-fixtures.ts";
+import { sessionConfig, withDetection } from "./session-fixtures.ts";
 
 const head = ["outputItemAdded", "itemAdded", "partAdded", "transcriptDelta"];
 const tail = ["audioDone", "transcriptDone", "partDone", "itemDone", "outputItemDone", "responseDone"];
@@ -95,6 +96,58 @@ describe("a response", () => {
     expect(talk.of("itemAdded")).toEqual([]);
     expect(talk.of("itemDone")).toEqual([]);
     expect(talk.state.items).toEqual([]);
+  });
+
+  it("hears audio in its own context before it answers, whoever asks for it", () => {
+    for (const outOfBand of [true, false]) {
+      const talk = new Conversation();
+      const input: ResponseParams["input"] = [
+        { type: "message", role: "user", parts: [{ type: "input_audio", transcript: null, audio: "AAAA" }] },
+      ];
+      const { effects } = talk.command({ type: "createResponse", params: { outOfBand, input } });
+      expect(effects.filter(({ type }) => type === "transcribeItem")).toHaveLength(1);
+      expect(talk.effectsOf("startReply")).toEqual([]);
+      talk.transcribed("Which day is it?");
+      expect(talk.effectsOf("startReply")[0]?.request.messages).toEqual([
+        { role: "user", text: "Which day is it?" },
+      ]);
+      expect(talk.state.items).toEqual([]);
+      expect(talk.of("transcriptionCompleted")).toEqual([]);
+    }
+  });
+
+  it("waits for the words of the item that it names, and for no others", () => {
+    const talk = new Conversation(withDetection(null));
+    talk.receivedMs = 1_500;
+    talk.command({ type: "commitInput", atSample: 1_500 * samplesPerMs });
+    const named = talk.spokenId;
+    const reference = (id: string) => ({ outOfBand: true, input: [{ type: "reference" as const, id }] });
+    talk.command({ type: "createResponse", params: reference(named) });
+    const parts = [{ type: "input_text" as const, text: "Hello." }];
+    talk.command({
+      type: "createItem",
+      item: { type: "message", role: "user", parts, id: "item_typed" },
+      previousItemId: null,
+    });
+    talk.command({ type: "createResponse", params: reference("item_typed") });
+    expect(talk.effectsOf("startReply").map(({ request }) => request.messages)).toEqual([
+      [{ role: "user", text: "Hello." }],
+    ]);
+    talk.transcribed("Which day is it?", named);
+    expect(talk.effectsOf("startReply").at(-1)?.request.messages).toEqual([
+      { role: "user", text: "Which day is it?" },
+    ]);
+  });
+
+  it("must choose among its tools", () => {
+    const talk = new Conversation();
+    const tools = [{ name: "get_weather" }];
+    const choosing = (name: string) =>
+      talk.command({ type: "createResponse", params: { outOfBand: true, tools, toolChoice: { name } } });
+    expect(choosing("get_time").outputs).toMatchObject([
+      { code: "invalid_value", param: "response.tool_choice" },
+    ]);
+    expect(choosing("get_weather").said).toEqual(["responseCreated"]);
   });
 
   it("refers to items that exist, or is refused", () => {

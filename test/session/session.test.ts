@@ -190,6 +190,37 @@ describe("a session", () => {
     expect(room.outputs.at(-1)?.type).toBe("responseCreated");
   });
 
+  it("plays a response out of band beside the conversation's own, and neither waits nor ends with the other", async () => {
+    const room = new Room();
+    await room.ask();
+    await room.speak(10_000);
+    const params = { outOfBand: true };
+    room.session.command({ type: "createResponse", params, clientEventId: null }, room.clock.nowMs());
+    await room.clock.settle();
+    await room.speak(10_000);
+    const [own, beside] = room.replies.map(({ request }) => request.responseId);
+    const sentOf = (id: string | undefined) =>
+      room.audio.filter(({ responseId }) => responseId === id).length;
+    expect(sentOf(beside)).toBeGreaterThan(10);
+    // The caller interrupts: the conversation's reply stops, the other goes on.
+    room.hear({ type: "onset", sample: 16_000 });
+    room.hear({ type: "alarm", key: "barge:commit", sample: 24_000 });
+    await room.clock.settle();
+    const [ownSent, besideSent] = [sentOf(own), sentOf(beside)];
+    await room.clock.advance(3_000);
+    expect(sentOf(own)).toBe(ownSent);
+    expect(sentOf(beside)).toBeGreaterThan(besideSent);
+    await room.endReply();
+    await room.clock.advance(10_000);
+    const done = room.outputs.flatMap((one) => (one.type === "responseDone" ? [one.response] : []));
+    expect(done.map(({ id, status }) => [id, status])).toEqual([
+      [own, "cancelled"],
+      [beside, "completed"],
+    ]);
+    room.session.close();
+    expect(room.clock.pendingTimers).toBe(0);
+  });
+
   it("aborts a reply that still runs when it closes", async () => {
     const room = new Room();
     await room.ask();

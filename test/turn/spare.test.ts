@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { AiMessage } from "../../gateway/providers/provider.ts";
 import { createConversationMemory } from "../../gateway/turn/conversation-memory.ts";
 import { createCrowd, crowdedMs } from "../../gateway/turn/crowd.ts";
 import {
@@ -32,10 +33,28 @@ describe("the spare that answers", () => {
     expect(first.pieces).toEqual([`${told} `, "It is late."]);
     expect(first.events.find(({ type }) => type === "answer")).toMatchObject({ text: `${told} It is late.` });
     expect(first.ledgers).toHaveLength(1);
-    expect((await runReply(setting([dead(), embedded()]))).pieces).toEqual(["It is late."]);
+    const messages: AiMessage[] = [
+      { role: "user", text: "Hello?" },
+      { role: "assistant", text: `${told} It is late.` },
+      { role: "user", text: "How late?" },
+    ];
+    const second = await runReply(setting([dead(), embedded()], { request: { messages } }));
+    expect(second.pieces).toEqual(["It is late."]);
     const well = await runReply(setting([named(sayingAi(["I am back."]), "vendor"), embedded()]));
     expect(well.pieces).toEqual(["I am back."]);
     expect((await runReply(setting([dead(), embedded()]))).pieces[0]).toBe(`${told} `);
+  });
+
+  it("says so again when the caller spoke over it", async () => {
+    conversation.spareTold = false;
+    await runReply(setting([dead(), embedded()]));
+    const messages: AiMessage[] = [
+      { role: "user", text: "Hello?" },
+      { role: "assistant", text: "My usual", interrupted: true },
+      { role: "user", text: "How late is it?" },
+    ];
+    const again = await runReply(setting([dead(), embedded()], { request: { messages } }));
+    expect(again.pieces).toEqual([`${told} `, "It is late."]);
   });
 
   it("does not say so in the middle of an answer that a vendor began", async () => {

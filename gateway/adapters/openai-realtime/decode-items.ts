@@ -29,6 +29,9 @@ export function newItemFromWire(item: ItemInput, inputFormat: AudioFormat, param
       const parts = item.content.map((part, index) =>
         partFromWire(item.role, part, inputFormat, `${param}.content[${index}]`),
       );
+      const spoken = parts.filter((part) => part.type === "input_audio" && part.transcript === null);
+      if (spoken.length > 1)
+        throw unsupported(`${param}.content`, "Several input_audio parts in one item are");
       return definedFields({ type: "message" as const, id: item.id, role: item.role, parts });
     }
     case "function_call": {

@@ -152,11 +152,17 @@ export function maxTokensFromWire(limit: number | "inf" | undefined): number | n
   return limit === "inf" ? null : limit;
 }
 
-/** @throws {Refusal} for a tool that is no function, or a function without a name */
+/** @throws {Refusal} for a tool that is no function, a function without a name, or with one that another has */
 export function toolsFromWire(tools: ToolSettings[] | undefined, param: string): Tool[] | undefined {
+  const names = new Set<string>();
   return tools?.map((tool, index) => {
     if (tool.type === "mcp") throw unsupported(`${param}[${index}].type`, "MCP tools are");
     if (tool.name === undefined) throw missing(`${param}[${index}].name`);
+    if (names.has(tool.name)) {
+      const message = `Invalid value: two tools are named '${tool.name}'.`;
+      throw new Refusal("invalid_value", message, `${param}[${index}].name`);
+    }
+    names.add(tool.name);
     return definedFields({ name: tool.name, description: tool.description, parameters: tool.parameters });
   });
 }
