@@ -89,14 +89,19 @@ function listCandidates(beams: readonly Hypothesis[], next: Continuations): Cand
   return all.sort((a, b) => b.score - a.score);
 }
 
+/** Of any of them. */
+function chanceOf(candidates: readonly Candidate[]): number {
+  return candidates.reduce((sum, { score }) => sum + Math.exp(score), 0);
+}
+
 function bestOf(hypotheses: readonly Hypothesis[]): readonly number[] {
   return hypotheses.reduce((best, one) => (one.score > best.score ? one : best)).pieces;
 }
 
 /**
- * Finds the likeliest text. Where the best first piece begins a remark in brackets or ends the text, there are no words to
- * search for: the remark is written down greedily. Elsewhere remarks may not be written, nor may a text be empty, since
- * the probability of a whole sentence is soon smaller than that of an early end.
+ * Finds the likeliest text. Where the best first piece begins a remark in brackets or ends the text, and the best first words
+ * together are no likelier, there are none to search for: the remark is written down greedily. Elsewhere remarks may not be
+ * written, nor may a text be empty, since the probability of a whole sentence is soon smaller than that of an early end.
  *
  * Repetition ends the search: the text that repeats is handed back as it is, for `transcript.ts` to judge.
  *
@@ -111,16 +116,18 @@ export async function searchText(
   // Enough to choose from when remarks are struck out.
   const first = await decoder.begin({ allowed: vocabulary.allText, perBeam: 4 * options.beams });
   const candidates = listCandidates([{ pieces: [], score: 0 }], first);
-  const likeliest = candidates[0]?.piece ?? end;
-  if (likeliest === end) return [];
-  const isRemark = remarks.has(likeliest);
-  const opening = isRemark
-    ? candidates.slice(0, 1)
-    : candidates.filter(({ piece }) => piece !== end && piece !== blank && !remarks.has(piece));
-  const beams = isRemark ? 1 : options.beams;
+  const isNone = ({ piece }: Candidate) => piece === end || remarks.has(piece);
+  const words = candidates.filter((one) => one.piece !== blank && !isNone(one));
+  const [likeliest] = candidates;
+  const isWordless =
+    likeliest === undefined ||
+    (isNone(likeliest) && chanceOf(words.slice(0, options.beams)) < chanceOf(candidates.filter(isNone)));
+  if (isWordless && (likeliest?.piece ?? end) === end) return [];
+  const opening = isWordless ? candidates.slice(0, 1) : words;
+  const beams = isWordless ? 1 : options.beams;
   return follow(decoder, opening.slice(0, beams), end, {
     ...{ maxPieces: options.maxPieces, signal: options.signal, stopsAtEcho: options.stopsAtEcho },
-    ...{ beams, wanted: { allowed: isRemark ? vocabulary.allText : vocabulary.words, perBeam: beams + 1 } },
+    ...{ beams, wanted: { allowed: isWordless ? vocabulary.allText : vocabulary.words, perBeam: beams + 1 } },
   });
 }
 

@@ -97,6 +97,14 @@ describe("the search", () => {
     expect(await search(() => ({ ".": 0.6, a: 0.4 }), 5)).toBe("");
   });
 
+  it("hears words where several may begin it, none of them likelier than the end, and all together", async () => {
+    const unsure: Language = (text) =>
+      text === "" ? { ".": 0.2, "(": 0.1, a: 0.15, b: 0.12, c: 0.1 } : { ".": 1 };
+    expect(await search(unsure, 5)).toBe("a");
+    const silent: Language = (text) => (text === "" ? { ".": 0.4, "(": 0.1, a: 0.15, b: 0.12 } : { ".": 1 });
+    expect(await search(silent, 5)).toBe("");
+  });
+
   it("doesn't give up a sentence for an early end that is likelier than all of it", async () => {
     const long: Language = (text) =>
       text.length === 0 ? { a: 0.5, ".": 0.4 } : text.length < 8 ? { a: 0.6, b: 0.4 } : { ".": 1 };
