@@ -124,6 +124,8 @@ const alikeMax = 0.75;
 /** A noise is steady; a fricative swells and falls. */
 const spreadMaxDb = 4;
 const predictionOrder = 4;
+/** So many samples in a frame's middle tell how flat it is. */
+const lookedSamples = 160;
 /** Quieter noise is a voice's breath. */
 const noiseLevelMin = 200;
 
@@ -168,7 +170,7 @@ export function createNoiseWatch(sampleRateHz: number, speedRatio: number): Nois
       skipsNext = true;
       return;
     }
-    const level = Math.sqrt(lags[0]! / (frameSamples - predictionOrder));
+    const level = Math.sqrt(lags[0]! / (Math.min(frameSamples, lookedSamples) - predictionOrder));
     const db = 20 * Math.log10(level);
     if (run > 0 && Math.max(highestDb, db) - Math.min(lowestDb, db) > spreadMaxDb) run = 0;
     if (run === 0) [runFrom, lowestDb, highestDb] = [from, db, db];
@@ -218,10 +220,11 @@ function looksVoiced(pcm: Int16Array, from: number, count: number): boolean {
 }
 
 /** Whether much of the power can't be predicted (Levinson's recursion), and there is some; fills `lags`. */
-function isFlat(pcm: Int16Array, from: number, count: number): boolean {
-  autocorrelate(pcm, from, count);
+function isFlat(pcm: Int16Array, from: number, frameSamples: number): boolean {
+  const count = Math.min(frameSamples, lookedSamples);
+  autocorrelate(pcm, from + ((frameSamples - count) >> 1), count);
   const total = lags[0]!;
-  if (total < noiseLevelMin ** 2 * (count - predictionOrder)) return false;
+  if (total < noiseLevelMin * noiseLevelMin * (count - predictionOrder)) return false;
   let error = total;
   weights.fill(0);
   weights[0] = 1;

@@ -29,9 +29,9 @@ export function spokenTokens(text: string): SpokenToken[] {
   const tokens: SpokenToken[] = [];
   for (const found of text.matchAll(/\S+/g)) {
     const [written] = found;
-    if (!/[\p{L}\p{N}]/u.test(written)) continue;
-    const place = { text: written, at: found.index };
-    tokens.push({ ...place, durationMs: durationOf(written), pauseMs: pauseAfter(written) });
+    if (!isLetter(written[0]!) && !/[\p{L}\p{N}]/u.test(written)) continue;
+    const [durationMs, pauseMs] = [durationOf(written), pauseAfter(written)];
+    tokens.push({ text: written, at: found.index, durationMs, pauseMs });
   }
   return tokens;
 }
