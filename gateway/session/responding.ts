@@ -87,8 +87,10 @@ function ledgerFor(
 function takeContext(change: Change, input: NonNullable<ResponseParams["input"]>): Item[] {
   return input.flatMap((entry) => {
     if (entry.type === "reference") return change.item(entry.id)?.item ?? [];
-    const item = newItem(change, entry);
-    listenToItem(change, entry, item.id);
+    // It is in no conversation: an id that the client gave it may be another item's, too.
+    const { id: _, ...own } = entry;
+    const item = newItem(change, own);
+    listenToItem(change, own, item.id);
     return item;
   });
 }
