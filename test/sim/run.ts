@@ -36,7 +36,7 @@ const brokenKept = 20;
 const problemsKept = 5;
 const progressEvery = 100;
 
-/** @throws what a worker threw that is no broken promise but a bug of the simulation */
+/** Work goes out to the workers seed by seed; `null` ends one. @throws what a worker threw that is no broken promise but a bug of the simulation */
 export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
   const counts = { rescued: 0, retries: 0, hedges: 0, hedgesWon: 0, probes: 0, full: 0, late: 0 };
   const outcome: RunOutcome = { turns: 0, seeds: 0, counts, found: false, brokenSeeds: 0, broken: [] };
@@ -59,7 +59,7 @@ export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
     new Promise<void>((resolve, reject) => {
       const worker = new Worker(new URL("./worker.ts", import.meta.url));
       const next = () => {
-        if (isOver()) return void worker.terminate().then(() => resolve());
+        if (isOver()) return worker.postMessage(null);
         const message: ToWorker = { seed: nextSeed };
         if (options.mutant !== undefined) message.mutant = options.mutant;
         nextSeed += 1;
@@ -70,6 +70,7 @@ export async function runSimulations(options: RunOptions): Promise<RunOutcome> {
         next();
       });
       worker.on("error", reject);
+      worker.on("exit", () => resolve());
       next();
     });
   await Promise.all(Array.from({ length: options.workers }, work));
