@@ -19,6 +19,7 @@ export interface OverlapCutter {
  */
 export function createOverlapCutter(said: string): OverlapCutter {
   const saidWords = words(said).slice(-overlapWordsMax);
+  const lastWritten = /\S+(?=\s*$)/.exec(said)?.[0];
   /** Positions in `saidWords` at which the repetition may begin. */
   let candidates = saidWords.map((_, index) => index);
   let buffer = "";
@@ -26,9 +27,10 @@ export function createOverlapCutter(said: string): OverlapCutter {
   let matched = 0;
   let cutWords = 0;
   let cutTo = 0;
+  let endsAlike = false;
   let state: "matching" | "joining" | "passing" = said === "" ? "passing" : "matching";
 
-  function match(word: string): void {
+  function match(word: string, written: string): void {
     const next: number[] = [];
     for (const start of candidates) {
       if (saidWords[start + matched] !== word) continue;
@@ -36,6 +38,7 @@ export function createOverlapCutter(said: string): OverlapCutter {
       else {
         cutWords = matched + 1;
         cutTo = scannedTo;
+        endsAlike = written === lastWritten;
       }
     }
     candidates = next;
@@ -49,12 +52,13 @@ export function createOverlapCutter(said: string): OverlapCutter {
       if (found === null) return;
       scannedTo = pattern.lastIndex;
       const word = letters(found[0]);
-      if (word !== "") match(word);
+      if (word !== "") match(word, found[0]);
     }
   }
   function resolve(): string {
-    // One equal word after a full stop is more likely a new sentence ("No. No one …").
-    const repeated = cutWords > 1 || (cutWords === 1 && !/[.!?…。！？]["'”’)\]]*\s*$/u.test(said));
+    // One equal word after a full stop is more likely a new sentence ("No. No one …"), unless it ends one as well.
+    const repeated =
+      cutWords > 1 || (cutWords === 1 && (endsAlike || !/[.!?…。！？]["'”’)\]]*\s*$/u.test(said)));
     const rest = repeated ? buffer.slice(cutTo) : buffer;
     buffer = "";
     state = "joining";
