@@ -84,7 +84,10 @@ const configs: fc.Arbitrary<SessionConfig> = fc.record({
     voice: fc.string({ minLength: 1, maxLength: 40 }),
     speedRatio: fc.double({ min: 0.25, max: 1.5, noNaN: true }),
   }),
-  tools: fc.array(fc.record({ name: fc.stringMatching(/^[a-zA-Z0-9_-]{1,64}$/) }), { maxLength: 3 }),
+  tools: fc.uniqueArray(fc.record({ name: fc.stringMatching(/^[a-zA-Z0-9_-]{1,64}$/) }), {
+    maxLength: 3,
+    selector: ({ name }) => name,
+  }),
   toolChoice: fc.constantFrom("auto" as const, "none" as const, "required" as const),
   maxOutputTokens: fc.option(fc.integer({ min: 1, max: 4096 })),
   echoed: fc.constantFrom<SessionConfig["echoed"]>(
