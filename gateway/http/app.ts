@@ -99,8 +99,8 @@ export async function createHttpApp(options: HttpOptions): Promise<{ close(): Pr
   });
   app.setNotFoundHandler((request, reply) => {
     const allow = methods[request.url.split("?", 1)[0]!];
-    const mayBeFile = ["GET", "HEAD"].includes(request.method);
-    if (allow === undefined && (mayBeFile || request.url.startsWith("/v1/")))
+    const isRead = ["GET", "HEAD"].includes(request.method);
+    if (allow === undefined && (isRead || request.url.startsWith("/v1/")))
       return sendError(reply, new GatewayError("not_found"));
     void reply.header("Allow", allow ?? "GET, HEAD");
     sendError(reply, new GatewayError("method_not_allowed"));
