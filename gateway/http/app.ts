@@ -14,7 +14,7 @@ import { mintClientSecret } from "./client-secret-route.ts";
 import type { ClientSecrets } from "./client-secrets.ts";
 import type { Door, DoorRequest, Visitor } from "./door.ts";
 import { encodeAsset } from "./page-encoding.ts";
-import { realtimePath, takesUpSession } from "./realtime-upgrade.ts";
+import { realtimePath } from "./realtime-upgrade.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 /** A file of the page, as `page.ts` bundles it. */
@@ -160,8 +160,7 @@ function addRoutes(app: FastifyInstance, options: HttpOptions): void {
   app.get(realtimePath, { config: { access: "key" } }, async (request, reply) => {
     // A browser that was refused a WebSocket asks here why: it hears what the handshake was told.
     const code = whyNotReady(options, request);
-    const query = new URLSearchParams(request.url.split("?", 2)[1]);
-    if (code !== null && !(code === "too_many_sessions" && takesUpSession(query))) {
+    if (code !== null) {
       void reply.header("Retry-After", retryAfterSeconds);
       throw new GatewayError(code);
     }

@@ -16,11 +16,6 @@ export interface RealtimeUpgradeOptions {
   audioHealthy: () => boolean;
 }
 
-/** True for a connection that takes up a session which has its place already. */
-export function takesUpSession(query: URLSearchParams): boolean {
-  return (query.get("resume") ?? "1") !== "1";
-}
-
 /**
  * Decides on upgrades: the path, the door, a place for a session; then the endpoint takes over.
  */
@@ -49,8 +44,7 @@ export function createRealtimeUpgrade(
     }
     const retry = { "Retry-After": "1" };
     if (!audioHealthy()) return refuse("audio_front_end_down", undefined, retry);
-    if (!takesUpSession(url.searchParams) && endpoint.activeSessions >= maxSessions)
-      return refuse("too_many_sessions", undefined, retry);
+    if (endpoint.activeSessions >= maxSessions) return refuse("too_many_sessions", undefined, retry);
     const { tenant, keyName, clientSecretSession } = answer.visitor;
     return {
       accept: true,

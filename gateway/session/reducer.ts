@@ -32,7 +32,7 @@ type Handlers<Union extends { type: string }, Extra extends unknown[]> = {
 };
 
 const commandHandlers: Handlers<Command, [readAtMs: number]> = {
-  configure: (change, { patch }) => onConfigure(change, patch),
+  configure: (change, { patch, clientEventId }) => onConfigure(change, patch, clientEventId),
   commitInput: (change, { atSample, clientEventId }, readAtMs) =>
     onCommit(change, atSample, clientEventId, readAtMs),
   clearInput: (change, { atSample }) => onClear(change, atSample),

@@ -2,6 +2,7 @@
 import { advance, type Ledger, openLedger } from "../turn/ledger.ts";
 import type { ReplyRequest } from "../turn/reply.ts";
 import type { Change } from "./change.ts";
+import { choiceFault } from "./configuring.ts";
 import type { AudioFormat, Item, ResponseParams } from "./domain.ts";
 import { finish, messageItem, partOf, view } from "./ending.ts";
 import type { SessionEvent } from "./events.ts";
@@ -43,13 +44,9 @@ export function onCreateResponse(
   if (change.state.input.pending.length + spoken.length > maxPending) {
     return change.refuse("rate_limit_exceeded", clientEventId, { message: tooManyPending });
   }
-  const choice = params.toolChoice;
-  const tools = params.tools ?? change.state.config.tools;
-  if (typeof choice === "object" && !tools.some(({ name }) => name === choice.name)) {
-    return change.refuse("invalid_value", clientEventId, {
-      message: `Tool choice '${choice.name}' is not among the tools.`,
-      param: "response.tool_choice",
-    });
+  const fault = choiceFault(params.toolChoice, params.tools ?? change.state.config.tools);
+  if (fault !== null) {
+    return change.refuse("invalid_value", clientEventId, { message: fault, param: "response.tool_choice" });
   }
   if (!takeAllowance(change)) return change.refuse("rate_limit_exceeded", clientEventId);
   // The client says what comes now; the rest of a reply that was cut off does not.
@@ -156,6 +153,9 @@ export function begin(change: Change, beginning: Beginning, turn: TurnSoFar): vo
   const { params, context, waitingFor, automatic, resumed } = beginning;
   const { config } = change.state;
   const limit = params.maxOutputTokens;
+  const tools = params.tools ?? config.tools;
+  // The session's choice is of the session's tools.
+  const sessionChoice = choiceFault(config.toolChoice, tools) === null ? config.toolChoice : "auto";
   const response: ActiveResponse = {
     id: change.id("resp"),
     outOfBand: params.outOfBand,
@@ -167,8 +167,8 @@ export function begin(change: Change, beginning: Beginning, turn: TurnSoFar): vo
     metadata: params.metadata ?? null,
     plan: {
       instructions: params.instructions ?? config.instructions,
-      tools: params.tools ?? config.tools,
-      toolChoice: params.toolChoice ?? config.toolChoice,
+      tools,
+      toolChoice: params.toolChoice ?? sessionChoice,
       context,
       apology: turn.apology,
     },

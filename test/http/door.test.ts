@@ -389,7 +389,7 @@ describe("behind a proxy", () => {
 });
 
 describe("a place for a session", () => {
-  it("is refused while the audio thread is down, and when all are taken; a resume is let through", async () => {
+  it("is refused while the audio thread is down, and when all are taken, whatever the address asks for", async () => {
     let healthy = false;
     const glass = await buildGlass({ maxSessions: 1, audioHealthy: () => healthy });
     const come = (query = "") => ask(glass.port, "GET", `/v1/realtime${query}`, handshake);
@@ -402,8 +402,9 @@ describe("a place for a session", () => {
     healthy = true;
     glass.endpoint.activeSessions = 1;
     expect(codeOf(await come())).toBe("too_many_sessions");
-    expect(codeOf(await come("?resume=1"))).toBe("too_many_sessions");
-    expect((await come("?resume=token&last_seq=3")).status).toBe(101);
+    expect(codeOf(await come("?resume=token&last_seq=3"))).toBe("too_many_sessions");
+    glass.endpoint.activeSessions = 0;
+    expect((await come()).status).toBe(101);
     await glass.close();
   });
 
@@ -416,8 +417,6 @@ describe("a place for a session", () => {
     const glass = await buildGlass({ http: { notReadyBecause: () => code } });
     const answer = await ask(glass.port, "GET", "/v1/realtime?model=x");
     expect([answer.status, codeOf(answer), answer.headers["retry-after"]]).toEqual([status, code, "1"]);
-    const resumes = await ask(glass.port, "GET", "/v1/realtime?resume=token&last_seq=3");
-    expect(codeOf(resumes)).toBe(code === "too_many_sessions" ? "upgrade_required" : code);
     await glass.close();
   });
 

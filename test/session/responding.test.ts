@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Item, ResponseParams } from "../../gateway/session/domain.ts";
+import type { Item, ResponseParams, SessionPatch, Tool } from "../../gateway/session/domain.ts";
 import { effectsToResume } from "../../gateway/session/reducer.ts";
 import { samplesPerMs } from "../../gateway/session/state.ts";
 import { Conversation } from "./conversation.ts";
@@ -148,6 +148,25 @@ describe("a response", () => {
       { code: "invalid_value", param: "response.tool_choice" },
     ]);
     expect(choosing("get_weather").said).toEqual(["responseCreated"]);
+  });
+
+  it("chooses as its session does, whose choice must be among the session's tools", () => {
+    const talk = new Conversation();
+    const choice = { name: "get_weather" };
+    const configure = (patch: SessionPatch) => talk.command({ type: "configure", patch }).outputs;
+    expect(configure({ toolChoice: choice })).toMatchObject([
+      { code: "invalid_value", param: "session.tool_choice" },
+    ]);
+    expect(talk.state.config.toolChoice).toBe("auto");
+    configure({ tools: [choice], toolChoice: choice });
+    const chosen = (tools?: Tool[]) => {
+      const params = { outOfBand: true, ...(tools && { tools }) };
+      talk.command({ type: "createResponse", params });
+      return talk.effectsOf("startReply").at(-1)?.request.toolChoice;
+    };
+    expect(chosen()).toEqual(choice);
+    expect(chosen([{ name: "get_time" }])).toBe("auto");
+    expect(configure({ tools: [] })).toMatchObject([{ config: { toolChoice: "auto" } }]);
   });
 
   it("refers to items that exist, or is refused", () => {
