@@ -12,15 +12,13 @@ export interface InputFormat {
   sampleRateHz: 8000 | 16000 | 24000;
 }
 
-/** Hysteresis and durations of speech detection. */
+/** Threshold and durations of speech detection. */
 export interface VadSettings {
-  /** Speech begins at or above it, 0 to 1. */
+  /** Speech is at or above it, 0 to 1. */
   thresholdRatio: number;
-  /** Speech ends below it; default threshold - 0.15, at least 0.01. */
-  offThresholdRatio?: number;
-  /** That much speech in a row makes an onset. Default 64. */
+  /** That much speech in a row makes an onset, half of it where it is beyond doubt. Default 64. */
   minSpeechMs?: number;
-  /** That long under the off-threshold makes a pause. Default 64. */
+  /** That long under the threshold makes a pause. Default 64. */
   minPauseMs?: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * From the VAD's probabilities, one a window, to onsets and pauses: hysteresis, least durations, and positions
+ * From the VAD's probabilities, one a window, to onsets and pauses: doubt, least durations, and positions
  * dated back to where the voice really began or ended. Counts samples, never time.
  */
 import type { VadSettings } from "./messages.ts";
@@ -8,6 +8,10 @@ import type { VoiceEdges } from "./voice-edges.ts";
 /** Samples in a VAD window (32 ms). */
 export const windowSamples = 512;
 const windowMs = 32;
+/** A window this far under the threshold belongs to a beginning that has another one at the threshold, … */
+const doubtRatio = 0.15;
+/** … and one this far above it counts for two. A knock or a chair reaches 0.64, the first window of most voices 0.7. */
+const sureRatio = 0.2;
 /** The VAD notices speech up to this late (160 ms). */
 const onsetSearchSamples = 2560;
 /** The VAD notices silence up to this late (320 ms) … */
@@ -24,26 +28,25 @@ export type SpeechChange = { type: "onset" | "pause" | "resumed"; sample: number
 
 /** One channel's speech state. */
 export class SpeechDetector {
-  private on = 0.5;
-  private off = 0.35;
+  private threshold = 0.5;
   private minSpeechWindows = 2;
   private minPauseWindows = 2;
   /** quiet, speaking or paused. */
   phase = quietPhase;
   /** No onset is dated back before it. */
   private earliest = 0;
-  /** Windows of the run of speech that may become an onset, and its first sample. */
+  /** Windows of the run that may become an onset, its first sample, and whether one of them reached the threshold. */
   private run = 0;
   private runFrom = 0;
-  /** Windows since the probability fell under the off-threshold, and the first of them. */
+  private reached = false;
+  /** Windows since the probability fell under the threshold, and the first of them. */
   private quiet = 0;
   private quietFrom = 0;
   private startedAt = 0;
 
   /** Takes new thresholds and durations; the state stays. */
   configure(settings: VadSettings): void {
-    this.on = settings.thresholdRatio;
-    this.off = settings.offThresholdRatio ?? Math.max(0.01, settings.thresholdRatio - 0.15);
+    this.threshold = settings.thresholdRatio;
     this.minSpeechWindows = Math.max(1, Math.ceil((settings.minSpeechMs ?? 64) / windowMs));
     this.minPauseWindows = Math.max(1, Math.ceil((settings.minPauseMs ?? 64) / windowMs));
   }
@@ -91,15 +94,17 @@ export class SpeechDetector {
   }
 
   private pushQuiet(from: number, speechRatio: number, edges: VoiceEdges): SpeechChange | null {
-    if (this.run === 0) {
-      if (speechRatio < this.on) return null;
-      this.runFrom = from;
-    } else if (speechRatio < this.off) {
+    if (speechRatio < Math.max(0.01, this.threshold - doubtRatio)) {
       this.run = 0;
       return null;
     }
-    this.run += 1;
-    if (this.run < this.minSpeechWindows) return null;
+    if (this.run === 0) {
+      this.runFrom = from;
+      this.reached = false;
+    }
+    this.reached ||= speechRatio >= this.threshold;
+    this.run += speechRatio >= this.threshold + sureRatio ? 2 : 1;
+    if (!this.reached || this.run < this.minSpeechWindows) return null;
     const until = from + windowSamples;
     const lowest = Math.max(this.earliest, this.runFrom - onsetSearchSamples);
     const found = edges.firstVoiced(lowest, this.runFrom, until) ?? this.runFrom;
@@ -113,14 +118,11 @@ export class SpeechDetector {
   }
 
   private pushSpeaking(from: number, speechRatio: number, edges: VoiceEdges): SpeechChange | null {
-    if (speechRatio >= this.on) {
+    if (speechRatio >= this.threshold) {
       this.quiet = 0;
       return null;
     }
-    if (this.quiet === 0) {
-      if (speechRatio >= this.off) return null;
-      this.quietFrom = from;
-    }
+    if (this.quiet === 0) this.quietFrom = from;
     this.quiet += 1;
     if (this.quiet < this.minPauseWindows) return null;
     const lowest = Math.max(this.startedAt, this.quietFrom - pauseSearchSamples);

@@ -38,7 +38,7 @@ export interface VadFigures {
   falsePercent: number;
   onsetMs: { p50: number; p90: number };
   offsetMs: { p50: number; p90: number };
-  /** When the detector says so itself: two windows in a row. */
+  /** When the detector says so itself, whose least durations are part of it. */
   decidedOnsetMs: { p50: number; p90: number };
   decidedOffsetMs: { p50: number; p90: number };
   /** Stretches of speech that were not noticed, and ends not noticed within a second. */
@@ -106,8 +106,8 @@ async function measure({ voices, isQuick }: SuiteContext): Promise<PartReport> {
       { name: "false alarms", measured: all.falsePercent, unit: "%", atMost: 2 },
       { name: "onset p90", measured: all.onsetMs.p90, unit: "ms", atMost: 96 },
       { name: "offset p90", measured: all.offsetMs.p90, unit: "ms", atMost: 224 },
-      { name: "onset p90, two windows in a row", measured: all.decidedOnsetMs.p90, unit: "ms" },
-      { name: "offset p90, two windows in a row", measured: all.decidedOffsetMs.p90, unit: "ms" },
+      { name: "onset p90, as decided", measured: all.decidedOnsetMs.p90, unit: "ms", atMost: 96 },
+      { name: "offset p90, as decided", measured: all.decidedOffsetMs.p90, unit: "ms", atMost: 224 },
       { name: "AUC lost by the pre-gate", measured: aucLoss, unit: "" },
       {
         name: "windows run in quiet rooms",
