@@ -15,7 +15,7 @@ type Settled = Event<"transcribed"> | Event<"transcriptionFailed">;
 /** Without a voice for that long, speech may be over, … */
 const silenceMs = 40;
 /** … which is looked at again after that, … */
-const doubtMs = 64;
+const doubtMs = 24;
 /** … and no longer than this: the VAD notices a pause within it. */
 const longestDoubtMs = 160;
 /** Words of that much of a stretch of speech are words of it. */

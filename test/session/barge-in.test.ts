@@ -63,7 +63,7 @@ describe("speech over a reply", () => {
     ["the setting's length, whatever its words are", false, "okay", 500],
     ["200 ms more while the reply plays low", true, null, 700],
     ["the same with words that are no nod", true, "I have", 700],
-    ["180 ms more when nothing of it was understood", true, "", 880],
+    ["150 ms more when nothing of it was understood", true, "", 850],
     ["300 ms more as a nod", true, "Okay", 1_000],
     ["as much as a nod whose last word is not whole", true, "Yeah, of", 1_000],
   ] as const)("is judged for %s", (_name, ducked, words, lengthMs) => {

@@ -84,8 +84,8 @@ describe("speech over a reply, for a client that ducks", () => {
         stamps,
       });
     expect(commitAt(5_700, 5_640).said).toEqual([]);
-    expect(talk.alarmMs("barge:commit")).toBe(5_764);
-    expect(commitAt(5_764, 5_760).said).toEqual(expect.arrayContaining(interrupted));
+    expect(talk.alarmMs("barge:commit")).toBe(5_724);
+    expect(commitAt(5_724, 5_720).said).toEqual(expect.arrayContaining(interrupted));
   });
 
   it("does not wait for ever for a pause that is not told", () => {
@@ -110,7 +110,7 @@ describe("speech over a reply, for a client that ducks", () => {
     const talk = overReply();
     talk.words("", 5_320);
     talk.alarm("barge:commit");
-    expect(talk.alarmMs("barge:commit")).toBe(5_880);
+    expect(talk.alarmMs("barge:commit")).toBe(5_850);
     talk.words("Uh, okay", 5_620);
     expect(talk.alarm("barge:commit").said).toEqual([]);
     expect(talk.alarmMs("barge:commit")).toBe(6_000);

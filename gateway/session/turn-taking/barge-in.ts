@@ -10,7 +10,7 @@ export const probeAtMs: readonly number[] = [320, 620];
 /** While it plays low, a reply can wait that much longer for the words. */
 const duckedMoreMs = 200;
 /** Speech of which nothing was understood yet has that much more, and a nod that is drawn out ("okay, okay") that. */
-const moreMs = { other: 0, nothing: 180, nod: 300 } as const;
+const moreMs = { other: 0, nothing: 150, nod: 300 } as const;
 
 /**
  * Speech that interrupts a reply without words that ask for it.

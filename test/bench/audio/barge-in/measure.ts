@@ -163,7 +163,8 @@ function rowsOf(cases: readonly CaseOutcome[], echo: readonly EchoOutcome[], qui
   const interruptions = of("interruption");
   // A stop without a duck before it is the first that the caller noticed.
   const ducked = interruptions.flatMap((one) => one.duckedMs ?? one.stoppedMs ?? []);
-  const stops = interruptions.flatMap((one) => one.stoppedMs ?? []);
+  // A missed one stops nothing, however long one waits.
+  const stops = interruptions.map((one) => one.stoppedMs ?? Number.POSITIVE_INFINITY);
   const guarded = echo.filter((one) => one.guarded);
   const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
   const nods = of("backchannel");
