@@ -72,6 +72,13 @@ export interface Drill {
   isCanary: boolean;
 }
 
+const crowdFrom = 100;
+
+/** True of a drill with so many callers that not every turn can be listened to. */
+export function isCrowd({ sessions }: Drill): boolean {
+  return (sessions ?? 0) >= crowdFrom;
+}
+
 /** The stand-in for a chain's link; null for the embedded engine. */
 export function standinOf(capability: Capability, link: string): StandinName | null {
   const names: Readonly<Record<Capability, Readonly<Record<string, StandinName>>>> = {

@@ -1,4 +1,4 @@
-/** What callers ask in a drill: each question once, so that answers and calls can be told apart. */
+/** What callers ask in a drill: each question once where there are enough, so that answers and calls can be told apart. */
 import { makeUtterance, type Utterance } from "../callers/utterance.ts";
 import type { DrillWorld } from "../standins/world.ts";
 
@@ -37,15 +37,18 @@ const utteranceRateHz = 16_000;
 export class Questions {
   readonly #world: DrillWorld;
   readonly #made = new Map<string, Promise<Utterance>>();
+  readonly #most: number;
   #next = 0;
 
-  constructor(world: DrillWorld) {
+  /** @param most - different ones of a kind; then they come again */
+  constructor(world: DrillWorld, most = Number.POSITIVE_INFINITY) {
     this.#world = world;
+    this.#most = most;
   }
 
   /** The next question of a kind; after all combinations they come again. */
   next(kind: QuestionKind): Promise<Utterance> {
-    const index = this.#next++;
+    const index = this.#next++ % this.#most;
     const templates = kind === "interruption" ? [interruption] : forms[kind];
     const subject = subjects[index % subjects.length]!;
     const template = templates[Math.floor(index / subjects.length) % templates.length]!;
@@ -61,6 +64,8 @@ export class Questions {
 
   async #make(text: string, voice: string): Promise<Utterance> {
     await this.#world.learn({ text, voice });
+    // Voices that speak ahead begin with its answer now.
+    this.#world.answer({ system: "", messages: [{ role: "user", text }], tools: [] });
     const { pcm } = await this.#world.speak(text, { voice, sampleRateHz: utteranceRateHz, speedRatio: 1 });
     return makeUtterance(text, pcm, utteranceRateHz);
   }

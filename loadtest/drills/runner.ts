@@ -6,7 +6,7 @@ import type { CallRecord } from "../standins/call-record.ts";
 import { registry } from "../standins/registry.ts";
 import type { Capability } from "../standins/standin.ts";
 import { type Standins, startStandins } from "../standins/start.ts";
-import { type Drill, standinOf, standinsOf } from "./drill.ts";
+import { type Drill, isCrowd, standinOf, standinsOf } from "./drill.ts";
 import { DrillCaller, drillRateHz, linesFor, type Phase } from "./drill-caller.ts";
 import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
 import type { JudgedTurn } from "./measures.ts";
@@ -70,7 +70,7 @@ const spreadMs = 1500;
 export const keptRecordings = 10;
 /** To listen to a turn takes a second: of a crowd's a part must do. All are judged by what was told and when it sounded. */
 const listenedPerPhase = 60;
-/** Callers of a crowd begin one after another: ten a second, twice what the embedded engines answer on two cores. */
+/** A crowd asks ten questions a second, twice what the embedded engines answer on two cores: its callers begin one after another. */
 const crowdSpreadMs = 100;
 const connectedAtOnce = 20;
 /** The vendors' own look at themselves, after the gateway's start. */
@@ -81,8 +81,10 @@ const turnsOf: Readonly<Record<Phase, Record<DrillLength, number>>> = {
   during: { usual: 3, quick: 2, brief: 1 },
   after: { usual: 2, quick: 2, brief: 2 },
 };
-/** More callers than that ask for more speech than can be made ahead. */
+/** More callers than that ask for more speech than can be made ahead, … */
 const preparedSessions = 10;
+/** … but for a crowd, which asks so many different questions: a real vendor's voice is no slower for it. */
+const crowdQuestions = 30;
 /** Of a run that broke off. */
 const keptLogLines = 200;
 const stages: readonly Capability[] = ["stt", "ai", "tts"];
@@ -101,7 +103,9 @@ export async function runDrill(drill: Drill, options: RunOptions): Promise<Drill
   const sessions = drill.sessions ?? options.sessions;
   const names = standinsOf(drill);
   const preparedVoices =
-    sessions > preparedSessions ? [] : names.filter((name) => registry[name].capability === "tts");
+    sessions > preparedSessions && !isCrowd(drill)
+      ? []
+      : names.filter((name) => registry[name].capability === "tts");
   const { seed, voiceFolder } = options;
   const kept = voiceFolder === undefined ? {} : { voiceFolder };
   const standins = await startStandins({ seed, names, preparedVoices, ...kept });
@@ -181,7 +185,7 @@ interface Stage {
 
 async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faults" | "clearedAtMs">> {
   const { drill, options, standins } = stage;
-  const questions = new Questions(standins.world);
+  const questions = new Questions(standins.world, isCrowd(drill) ? crowdQuestions : undefined);
   const phases: PhaseSpan[] = [];
   const faults: FaultChange[] = [];
   options.onStep?.("steady state before");
@@ -210,7 +214,7 @@ async function playPhase(phase: Phase, stage: Stage, questions: Questions): Prom
   const startMs = performance.now() + leadInMs;
   await Promise.all(
     callers.map((caller, index) => {
-      const untilMs = Math.max(spreadMs, drill.sessions === null ? 0 : drill.sessions * crowdSpreadMs);
+      const untilMs = isCrowd(drill) ? callers.length * count * crowdSpreadMs : spreadMs;
       const phaseMs = (index * untilMs) / callers.length + (index * frameMs) / callers.length;
       return caller.speak(phase, lines[index]!, startMs + phaseMs);
     }),
