@@ -23,6 +23,15 @@ const fragmentRatio = 0.2;
 /** Of less than that (blocks of 10 ms) no word is made: where a voice was cut off, its last word may have hardly begun. */
 const shortestWordBlocks = 5;
 
+/** A word that a stretch ended in. */
+interface Broken {
+  text: string;
+  voice: string;
+  share: number;
+  /** Samples from the word's beginning to where the stretch ended. */
+  reached: number;
+}
+
 /** The words of all stretches in the audio's order. */
 export function wordsHeard(sources: readonly Source[], stretches: readonly Stretch[]): HeardSpeech {
   const words: HeardWord[] = [];
@@ -31,20 +40,26 @@ export function wordsHeard(sources: readonly Source[], stretches: readonly Stret
   // What an earlier stretch of the same source gave of a word that was broken off in it.
   const begun = new Map<string, number>();
   const lastOf = new Map<number, Stretch>();
+  let broken: Broken | null = null;
   for (const stretch of stretches) {
     const source = sources[stretch.source]!;
     const sounding = soundings[stretch.source]!;
     const last = lastOf.get(stretch.source);
     lastOf.set(stretch.source, stretch);
+    const ahead: Broken | null = broken;
+    broken = null;
     for (const [index, word] of source.words.entries()) {
       const from = Math.floor(word.fromSample / blockSamples);
       const until = Math.ceil((source.words[index + 1]?.fromSample ?? source.pcm.length) / blockSamples);
       const share = shareOf(sounding, stretch, from, until);
       const key = `${stretch.source} ${index}`;
-      const before = begun.get(key) ?? 0;
+      const carried = goesOn(ahead, source.voice, word, stretch) ? ahead!.share : 0;
+      // The rest of it is no word of its own.
+      if (carried >= heardRatio) continue;
+      const before = Math.max(carried, begun.get(key) ?? 0);
       const cut = last === undefined ? 0 : cutShareOf(sounding, last, stretch, from, until);
       // Also of a word that ends in the break.
-      if (share < fragmentRatio && (cut === 0 || before === 0)) continue;
+      if (share < fragmentRatio && (cut === 0 || before === 0) && carried === 0) continue;
       const together = share + before + cut;
       const heard = together >= heardRatio;
       begun.set(key, heard ? 0 : together);
@@ -57,10 +72,22 @@ export function wordsHeard(sources: readonly Source[], stretches: readonly Stret
           Math.max(stretch.fromSample, Math.min(until * blockSamples, stretch.untilSample)) + offset,
       });
       // Its beginning is no fragment of its own any more.
-      if (heard && share < heardRatio) dropLast(fragments, word.text);
+      if (heard && (share < heardRatio || carried > 0)) dropLast(fragments, word.text);
+      const reached = stretch.untilSample - word.fromSample;
+      broken = { text: word.text, voice: source.voice, share: together, reached };
     }
   }
   return { words, fragments };
+}
+
+/**
+ * Whether a stretch goes on in the word in which the one before it ended. It may be another source: answers of one voice that
+ * begin alike sound alike.
+ */
+function goesOn(ahead: Broken | null, voice: string, word: Source["words"][number], next: Stretch): boolean {
+  if (ahead === null || ahead.text !== word.text || ahead.voice !== voice) return false;
+  const begins = next.fromSample - word.fromSample;
+  return begins > 0 && begins >= ahead.reached - cutBlocks * blockSamples;
 }
 
 /** Which share of a word's sounding blocks the stretch holds. */

@@ -188,6 +188,19 @@ describe("judgeTurn", () => {
     expect(inside.missing).toEqual([]);
   });
 
+  it("hears a word that waited in its middle, also where others of the voice's answers begin alike", async () => {
+    const alike = [await callOf("Nobody reported their news.", "google-tts"), ...google];
+    const word = startOf(1) - startOf(0);
+    const verdicts = [];
+    for (const share of [0.3, 0.4, 0.5, 0.6, 0.7]) {
+      const cut = startOf(0) + Math.round(share * word);
+      const waited = new Int16Array(0.2 * rateHz);
+      const pieces = [a, b.subarray(0, cut), waited, b.subarray(cut)];
+      verdicts.push(await judge(pieces, alike));
+    }
+    for (const verdict of verdicts) expect(verdict).toMatchObject({ missing: [], fragments: [], unheard: [] });
+  });
+
   it("counts audio that came late as a gap", async () => {
     const turn = turnOf([a, b], whole);
     turn.replyPiecesAtMs[1]! += 900;
