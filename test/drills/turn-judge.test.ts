@@ -198,7 +198,8 @@ describe("judgeTurn", () => {
       const pieces = [a, b.subarray(0, cut), waited, b.subarray(cut)];
       verdicts.push(await judge(pieces, alike));
     }
-    for (const verdict of verdicts) expect(verdict).toMatchObject({ missing: [], fragments: [], unheard: [] });
+    for (const verdict of verdicts)
+      expect(verdict).toMatchObject({ missing: [], fragments: [], unheard: [] });
   });
 
   it("counts audio that came late as a gap", async () => {
