@@ -53,7 +53,7 @@ export function wordsHeard(sources: readonly Source[], stretches: readonly Stret
       const until = Math.ceil((source.words[index + 1]?.fromSample ?? source.pcm.length) / blockSamples);
       const share = shareOf(sounding, stretch, from, until);
       const key = `${stretch.source} ${index}`;
-      const carried = goesOn(ahead, source.voice, word, stretch) ? ahead!.share : 0;
+      const carried = share > 0 && goesOn(ahead, source.voice, word, stretch) ? ahead!.share : 0;
       // The rest of it is no word of its own.
       if (carried >= heardRatio) continue;
       const before = Math.max(carried, begun.get(key) ?? 0);
