@@ -70,7 +70,7 @@ const spreadMs = 1500;
 export const keptRecordings = 10;
 /** To listen to a turn takes a second: of a crowd's a part must do. All are judged by what was told and when it sounded. */
 const listenedPerPhase = 60;
-/** A crowd asks ten questions a second, twice what the embedded engines answer on two cores: its callers begin one after another. */
+/** Callers of a crowd begin one after another: ten a second, twice what the embedded engines answer on two cores. */
 const crowdSpreadMs = 100;
 const connectedAtOnce = 20;
 /** The vendors' own look at themselves, after the gateway's start. */
@@ -212,9 +212,11 @@ async function playPhase(phase: Phase, stage: Stage, questions: Questions): Prom
   const asked = { count, quick: options.length !== "usual", questions };
   const lines = await Promise.all(callers.map(() => linesFor(phase, drill.talk, asked)));
   const startMs = performance.now() + leadInMs;
+  // Stand-ins that are well need a share of the machine: then a crowd asks no more than ten questions a second.
+  const isHarmed = phase === "during" && drill.steps.length > 0;
   await Promise.all(
     callers.map((caller, index) => {
-      const untilMs = isCrowd(drill) ? callers.length * count * crowdSpreadMs : spreadMs;
+      const untilMs = isCrowd(drill) ? callers.length * (isHarmed ? 1 : count) * crowdSpreadMs : spreadMs;
       const phaseMs = (index * untilMs) / callers.length + (index * frameMs) / callers.length;
       return caller.speak(phase, lines[index]!, startMs + phaseMs);
     }),
