@@ -33,7 +33,7 @@ export function createHoldWatch(
     const dueAtMs = soundDueAtMs(session(), hold.afterMs);
     if (dueAtMs !== null && dueAtMs <= nowMs) {
       lookedAtMs = nowMs;
-      if (hold.crowded() && hold.sentence(anyRateHz) !== null) onOverdue();
+      if (hold.crowded() && hold.sentence(anyRateHz, false) !== null) onOverdue();
     }
     look();
   }

@@ -1,7 +1,7 @@
 /**
  * While many wait for the embedded engines: a caller whose answer is not there in time hears a prepared sentence first,
- * in an item of its own (it is no part of the answer, and the AI is never told of it). The answer follows in the same
- * response.
+ * and another one every few seconds of waiting on, each in an item of its own (it is no part of the answer, and the AI
+ * is never told of it). The answer follows in the same response.
  */
 import type { Change } from "./change.ts";
 import { closeMessage } from "./ending.ts";
@@ -15,27 +15,34 @@ export interface HoldSettings {
   afterMs: number;
   /** Whether so many wait for the engines that an answer will take its time. */
   crowded(): boolean;
-  /** The prepared sentence at a rate, the caller's own copy; null when it was never rendered. */
-  sentence(sampleRateHz: 8000 | 16000 | 24000): { text: string; pcm: Int16Array } | null;
+  /** The prepared sentence at a rate, the caller's own copy; `again`: for who heard one. Null when it was never rendered. */
+  sentence(sampleRateHz: 8000 | 16000 | 24000, again: boolean): { text: string; pcm: Int16Array } | null;
 }
 
 /** How often it is looked again, when a sound was due and nobody need be told yet, in ms. */
 export const holdAgainMs = 200;
 
+/** Who waits on hears another sentence so long after the last one began, in ms. */
+export const comfortEveryMs = 8_000;
+
 /** When the speaker should hear something at last: an answer, or that there is none yet. Null while nobody waits. */
 export function soundDueAtMs(state: SessionState, afterMs: number): number | null {
   if (state.input.utterance?.announced) return null;
   const response = state.responses.find(({ outOfBand }) => !outOfBand);
-  if (response) return waits(response) ? response.ledger.startedAtMs + afterMs : null;
+  if (response) {
+    const { holds, ledger } = response;
+    if (!waits(response)) return null;
+    return holds.count === 0 ? ledger.startedAtMs + afterMs : holds.lastAtMs + comfortEveryMs;
+  }
   if (state.config.outputModality !== "audio") return null;
   const asked = state.input.pending.find(({ respond }) => respond);
   return asked ? asked.ledger.startedAtMs + afterMs : null;
 }
 
-/** It is to be heard, and nothing of it was. */
-function waits({ modality, message, output, held, ended, ledger }: ActiveResponse): boolean {
-  const silent = modality === "audio" && message === null && output.length === 0 && ended === null;
-  return silent && held === "no" && !ledger.closed;
+/** It is to be heard, and nothing of it was but what it was held with. */
+function waits({ modality, message, output, holds, ended, ledger }: ActiveResponse): boolean {
+  const silent = modality === "audio" && message === null && output.length === holds.count && ended === null;
+  return silent && (holds.count > 0 || !ledger.closed);
 }
 
 /** It is time that the speaker hears something, and it will take longer. */
@@ -44,7 +51,10 @@ export function onSoundOverdue(change: Change): void {
   if (soundDueAtMs(change.state, 0) === null || change.now.playback?.unheard) return;
   const waiting = change.inBand ?? openWaiting(change);
   if (!waiting) return;
-  change.updateResponse(waiting.id, { held: waiting.request === null ? "waiting" : "answering" });
+  change.updateResponse(waiting.id, {
+    held: waiting.request === null ? "waiting" : "answering",
+    holds: { count: waiting.holds.count + 1, lastAtMs: change.now.atMs },
+  });
   change.effect({ type: "hold", responseId: waiting.id, format: waiting.format });
 }
 

@@ -176,6 +176,7 @@ export function begin(change: Change, beginning: Beginning, turn: TurnSoFar): vo
     answer: resumed?.recital ?? null,
     waitingFor,
     held: "no",
+    holds: { count: 0, lastAtMs: 0 },
     message: null,
     output: [],
     nextOutputIndex: 0,

@@ -136,11 +136,11 @@ export class Session {
     await Promise.resolve();
     const response = this.#response(responseId);
     const rateHz = outputRateHz(format);
-    const said = this.#deps.hold?.sentence(rateHz) ?? null;
+    const again = (response?.holds.count ?? 0) > 1;
+    const said = this.#deps.hold?.sentence(rateHz, again) ?? null;
     if (this.#closed || !response || response.ended || said === null) return;
     this.#playbacks.open(responseId, format, rateHz, false);
-    const ledger = advance(response.ledger, "overhead", this.#deps.clock.nowMs());
-    this.#opening.set(responseId, ledger);
+    if (!again) this.#opening.set(responseId, advance(response.ledger, "overhead", this.#deps.clock.nowMs()));
     this.#playbacks.of(responseId).aside(responseId, said.text, said.pcm);
     this.#keepPlaying();
   }

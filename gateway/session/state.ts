@@ -158,6 +158,8 @@ export interface ActiveResponse {
   readonly answer: string | null;
   /** A prepared sentence holds the speaker: while words are still to come, or while the answer is. */
   readonly held: "no" | "waiting" | "answering";
+  /** How many such sentences it began, and when the last one (clock.nowMs()). */
+  readonly holds: { readonly count: number; readonly lastAtMs: number };
   /** User items whose words are still to come. */
   readonly waitingFor: readonly string[];
   readonly message: OpenMessage | null;

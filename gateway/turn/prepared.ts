@@ -12,6 +12,8 @@ const renderedRateHz = 24_000;
 export const spareCode = "spare";
 /** Said while many wait for the spare. */
 export const crowdCode = "crowd";
+/** … and to those who wait on. */
+export const crowdAgainCode = "crowd_again";
 
 /** A sentence for every code that a reply can fail with (others get that of `provider_unavailable`), and what else is said. */
 export const preparedSentences: Readonly<Record<string, string>> = {
@@ -22,6 +24,7 @@ export const preparedSentences: Readonly<Record<string, string>> = {
   transcription_failed: "I'm sorry, I couldn't make out what you said. Please say it again.",
   internal_error: "I'm sorry, something went wrong on my side. Please try again.",
   [crowdCode]: "One moment, many people are talking to me at once.",
+  [crowdAgainCode]: "I'm still here, and I have not forgotten you.",
   [spareCode]: "My usual voice is out of reach, so I answer as its spare for now.",
 };
 

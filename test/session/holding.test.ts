@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { toMessages } from "../../gateway/session/history.ts";
-import { holdAgainMs, soundDueAtMs } from "../../gateway/session/holding.ts";
+import { comfortEveryMs, holdAgainMs, soundDueAtMs } from "../../gateway/session/holding.ts";
 import { Conversation } from "./conversation.ts";
 import { withDetection } from "./session-fixtures.ts";
 
@@ -52,6 +52,29 @@ describe("a speaker who hears nothing", () => {
     expect(talk.state.responses[0]).toMatchObject({ held: "waiting", request: null });
     expect(soundDueAtMs(talk.state, 0)).toBeNull();
     expect(talk.step({ type: "soundOverdue" }).effects).toEqual([]);
+  });
+
+  it("is due another sentence when still waiting a while after the first, and none once the answer speaks", () => {
+    const talk = holding();
+    const { lastAtMs } = talk.state.responses[0]!.holds;
+    hearSentence(talk);
+    expect(soundDueAtMs(talk.state, 0)).toBe(lastAtMs + comfortEveryMs);
+    talk.transcribed("What is it?");
+    talk.step({ type: "soundOverdue" });
+    expect(talk.state.responses[0]).toMatchObject({ held: "answering", holds: { count: 2 } });
+    expect(talk.effectsOf("hold")).toHaveLength(2);
+    hearSentence(talk);
+    expect(soundDueAtMs(talk.state, 0)).not.toBeNull();
+    talk.piece("It is late.");
+    expect(soundDueAtMs(talk.state, 0)).toBeNull();
+    talk.endReply();
+    const [done] = talk.of("responseDone");
+    expect(done!.response.output.map((item) => item.type === "message" && item.parts[0])).toMatchObject([
+      { transcript: sentence },
+      { transcript: sentence },
+      { transcript: "It is late." },
+    ]);
+    expect(toMessages(talk.state.items).map(({ role }) => role)).toEqual(["user", "assistant"]);
   });
 
   it("is not held while an earlier reply still sounds", () => {

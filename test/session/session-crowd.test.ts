@@ -6,7 +6,10 @@ describe("a session among a crowd", () => {
   const hold = {
     afterMs: 1_200,
     crowded: () => crowd.now,
-    sentence: (rateHz: number) => ({ text: "One moment.", pcm: new Int16Array(rateHz).fill(9) }),
+    sentence: (rateHz: number, again: boolean) => ({
+      text: again ? "Still here." : "One moment.",
+      pcm: new Int16Array(rateHz).fill(9),
+    }),
   };
   function spoken(room: Room): void {
     room.hear({ type: "onset", sample: 16_000 });
@@ -39,6 +42,31 @@ describe("a session among a crowd", () => {
     expect(room.said.filter((type) => type === "responseDone")).toHaveLength(1);
     expect(room.closedTurns).toEqual([{ outcome: "completed", closed: true }]);
     expect(room.failures).toEqual([]);
+    room.session.close();
+    expect(room.clock.pendingTimers).toBe(0);
+  });
+
+  it("lets a caller who waits on hear another sentence, and none once the crowd is gone", async () => {
+    const room = new Room({}, { hold });
+    spoken(room);
+    const texts = () => room.outputs.flatMap((one) => (one.type === "transcriptDelta" ? [one.delta] : []));
+    await room.clock.advance(7_000);
+    expect(texts()).toEqual(["One moment."]);
+    await room.clock.advance(3_000);
+    expect(texts()).toEqual(["One moment.", "Still here."]);
+    await room.clock.advance(8_000);
+    expect(texts()).toEqual(["One moment.", "Still here.", "Still here."]);
+    crowd.now = false;
+    await room.clock.advance(20_000);
+    room.hearings[0]?.push({ type: "final", ...heard });
+    await room.clock.settle();
+    await room.speak(1_000, "Good day.");
+    await room.endReply();
+    await room.clock.advance(2_000);
+    expect(texts()).toEqual(["One moment.", "Still here.", "Still here.", "Good day."]);
+    expect(room.closedTurns).toEqual([{ outcome: "completed", closed: true }]);
+    expect(room.failures).toEqual([]);
+    crowd.now = true;
     room.session.close();
     expect(room.clock.pendingTimers).toBe(0);
   });

@@ -4,6 +4,7 @@ import { createConversationMemory } from "../../gateway/turn/conversation-memory
 import { createCrowd, crowdedMs } from "../../gateway/turn/crowd.ts";
 import {
   createPreparedSentences,
+  crowdAgainCode,
   crowdCode,
   preparedSentences,
   spareCode,
@@ -139,14 +140,15 @@ describe("a crowd", () => {
     const prepared = createPreparedSentences();
     let waitMs = 0;
     const crowd = createCrowd([{}, { waitMs: () => waitMs }], prepared);
-    expect([crowd.crowded(), crowd.sentence(8_000)]).toEqual([false, null]);
+    expect([crowd.crowded(), crowd.sentence(8_000, false)]).toEqual([false, null]);
     waitMs = crowdedMs + 1;
     const clock = createFakeClock();
     const signal = new AbortController().signal;
     const voice: FakeTts = createFakeProvider("tts", [sound(24_000)]);
     await prepared.warm(voice, { clock, voice: "v", signal, renderMs: 1_000 });
     expect(crowd.crowded()).toBe(true);
-    expect(crowd.sentence(8_000)).toMatchObject({ text: preparedSentences[crowdCode] });
-    expect(crowd.sentence(8_000)!.pcm).toHaveLength(8_000);
+    expect(crowd.sentence(8_000, false)).toMatchObject({ text: preparedSentences[crowdCode] });
+    expect(crowd.sentence(8_000, true)).toMatchObject({ text: preparedSentences[crowdAgainCode] });
+    expect(crowd.sentence(8_000, false)!.pcm).toHaveLength(8_000);
   });
 });
