@@ -22,6 +22,9 @@ interface Listening {
   readonly live: boolean;
 }
 
+/** How an utterance ended. */
+type Settled = Extract<SessionEvent, { type: "transcribed" | "transcriptionFailed" }>;
+
 interface ListenerOptions {
   channel: AudioChannel;
   transcriber: Transcriber;
@@ -67,6 +70,20 @@ export class Listener {
 
   async #listen(itemId: string, listening: Listening): Promise<void> {
     this.#open.set(itemId, listening);
+    const { audio, abort } = listening;
+    let settled = await this.#hear(itemId, listening);
+    if (!audio.ended) {
+      // The recognisers gave up, or were done, while the speaker goes on: once all is said they are asked again.
+      await audio.whenEnded(abort.signal);
+      const again = await this.#hear(itemId, listening);
+      if (again.type === "transcribed" || settled.type === "transcriptionFailed") settled = again;
+    }
+    if (this.#open.get(itemId) === listening) this.#open.delete(itemId);
+    if (!abort.signal.aborted) this.#options.dispatch(settled);
+  }
+
+  /** Tells the words so far. @returns the last word of the recognisers; of no use after an abort */
+  async #hear(itemId: string, { audio, abort }: Listening): Promise<Settled> {
     const { transcriber, session, dispatch } = this.#options;
     const { tenant, config } = session();
     const { language, prompt } = config.input.transcription ?? {};
@@ -76,24 +93,23 @@ export class Listener {
       ...(language === undefined ? {} : { language }),
       ...(prompt === undefined ? {} : { prompt }),
     };
-    const { signal } = listening.abort;
-    let settled = false;
+    const { signal } = abort;
+    let settled: Settled | null = null;
     try {
-      for await (const event of transcriber.transcribe(listening.audio, options, signal)) {
-        if (signal.aborted || settled) continue;
-        settled = event.type !== "partial";
-        if (settled) this.#open.delete(itemId);
-        dispatch(toSessionEvent(itemId, event));
+      for await (const event of signal.aborted ? [] : transcriber.transcribe(audio, options, signal)) {
+        if (signal.aborted) continue;
+        const told = toSessionEvent(itemId, event);
+        if (told.type !== "words") {
+          settled = told;
+          break;
+        }
+        dispatch(told);
       }
     } catch {
       // Said below: whatever broke, the words will not come.
-    } finally {
-      if (this.#open.get(itemId) === listening) this.#open.delete(itemId);
     }
-    if (!settled && !signal.aborted) {
-      const fault = { code: "provider_unavailable", message: "The recogniser ended without a transcript." };
-      dispatch({ type: "transcriptionFailed", itemId, ...fault, provider: "", attempts: [] });
-    }
+    const fault = { code: "provider_unavailable", message: "The recogniser ended without a transcript." };
+    return settled ?? { type: "transcriptionFailed", itemId, ...fault, provider: "", attempts: [] };
   }
 
   /** New samples can be read: recognisers go on, and what nobody needs any more is let go. */
@@ -139,7 +155,10 @@ export class Listener {
   }
 }
 
-function toSessionEvent(itemId: string, event: TranscriptionEvent): SessionEvent {
+function toSessionEvent(
+  itemId: string,
+  event: TranscriptionEvent,
+): Settled | Extract<SessionEvent, { type: "words" }> {
   switch (event.type) {
     case "partial":
       return { type: "words", itemId, text: event.text, untilSample: event.untilSample ?? null };

@@ -47,6 +47,16 @@ export class UtteranceAudio implements AudioRange {
     return this.#waiters.length > 0;
   }
 
+  /** Whether it was said where it ends. */
+  get ended(): boolean {
+    return this.#marks.at(-1)?.type === "end";
+  }
+
+  /** Resolves then, or at the abort. */
+  async whenEnded(signal: AbortSignal): Promise<void> {
+    while (!this.ended && !signal.aborted) await this.#more(Number.POSITIVE_INFINITY, signal);
+  }
+
   pause(lastVoicedSample: number): void {
     this.#mark({ type: "pause", lastVoicedSample });
   }
@@ -64,7 +74,7 @@ export class UtteranceAudio implements AudioRange {
   }
 
   #mark(mark: Mark): void {
-    if (this.#marks.at(-1)?.type === "end") return;
+    if (this.ended) return;
     this.#marks.push(mark);
     this.#wake(this.#waiters.splice(0));
   }

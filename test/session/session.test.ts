@@ -119,6 +119,51 @@ describe("a session", () => {
     room.session.close();
   });
 
+  it.each([
+    ["fails", { type: "failed", code: "provider_unavailable", message: "Gone." }],
+    ["is done", { type: "final", text: "The first half", untilSample: 20_000 }],
+  ] as const)(
+    "asks a recogniser that %s while its speaker goes on once more at the end",
+    async (_how, early) => {
+      const room = new Room();
+      const rest = { provider: "ears", attempts: [], usage: {} };
+      room.channel.receivedSamples = room.channel.readableSamples = 40_000;
+      room.hear({ type: "onset", sample: 16_000 });
+      await room.clock.settle();
+      room.hearings[0]!.push({ ...early, ...rest });
+      await room.clock.settle();
+      expect(room.hearings).toHaveLength(1);
+      room.hear({ type: "pause", sample: 32_000 });
+      room.hear({ type: "alarm", key: "turn:end", sample: 40_000 });
+      await room.clock.settle();
+      expect(room.hearings).toHaveLength(2);
+      expect(room.hearings[1]!.audio.fromSample).toBe(room.hearings[0]!.audio.fromSample);
+      room.hearings[1]!.push({ type: "final", text: "The whole of it.", untilSample: 40_000, ...rest });
+      await room.clock.settle();
+      expect(room.replies[0]!.request.messages).toEqual([{ role: "user", text: "The whole of it." }]);
+      room.session.close();
+    },
+  );
+
+  it("apologises, and answers the next turn, when no recogniser has a word for a turn", async () => {
+    const room = new Room();
+    const gone = { type: "failed", code: "provider_unavailable", message: "Gone." } as const;
+    const rest = { provider: "ears", attempts: [], usage: {} };
+    room.channel.receivedSamples = room.channel.readableSamples = 40_000;
+    room.hear({ type: "onset", sample: 16_000 });
+    await room.clock.settle();
+    room.hearings[0]!.push({ ...gone, ...rest });
+    await room.clock.settle();
+    room.hear({ type: "pause", sample: 32_000 });
+    room.hear({ type: "alarm", key: "turn:end", sample: 40_000 });
+    await room.clock.settle();
+    room.hearings[1]!.push({ ...gone, ...rest });
+    await room.clock.settle();
+    expect(room.replies.map(({ request }) => request.apology)).toEqual(["provider_unavailable"]);
+    expect(room.session.state.input.pending).toEqual([]);
+    room.session.close();
+  });
+
   it("lives on when a step of it breaks, tells the client once and does the rest of the step", async () => {
     const room = new Room();
     room.faulty = "itemAdded";
