@@ -219,7 +219,9 @@ export interface AiRequest {
 export type AiEvent =
   | { type: "text"; delta: string }
   /** Complete; never repeated. `callId` is the provider's or made by the turn. */
-  | { type: "toolCall"; callId: string; name: string; arguments: string };
+  | { type: "toolCall"; callId: string; name: string; arguments: string }
+  /** A part of a function call came, which is handed on when it is whole. Chains keep this to themselves. */
+  | { type: "writing" };
 
 /** `end.usage` counts tokens; `incomplete` says that the answer was cut by `maxOutputTokens`. */
 export type AiProvider = Provider<AiRequest, AiEvent | { type: "incomplete"; reason: "max_output_tokens" }>;

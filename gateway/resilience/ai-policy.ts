@@ -54,6 +54,10 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
   let overlap: OverlapCutter = createOverlapCutter("");
   let useful = false;
   let anyEvent = false;
+  /** A function call has begun and is not whole. */
+  let writing = false;
+  /** A call comes whole from some vendors, without a sign of it before. */
+  const mayCall = request.tools.length > 0 && request.toolChoice !== "none";
   /** Calls that were handed on, by their ids: a vendor that repeats one must not run it twice. */
   const called = new Set<string>();
 
@@ -74,16 +78,23 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
 
   return {
     get useful() {
-      return useful;
+      return useful || writing;
+    },
+    get unheard() {
+      // After a whole sentence a call may be on its way.
+      return writing || (mayCall && sentenceEnd.test((said + held).slice(-8)));
     },
     nextRequest() {
       useful = false;
       anyEvent = false;
+      writing = false;
       overlap = createOverlapCutter(said);
       return said === request.spokenPrefix ? request : { ...request, spokenPrefix: said };
     },
     take(event, out) {
       anyEvent = true;
+      writing = event.type === "writing";
+      if (event.type === "writing") return null;
       if (event.type === "text") {
         const broken = event.delta.search(rubbish);
         hand(overlap.push(broken < 0 ? event.delta : event.delta.slice(0, broken)), out, false);
@@ -107,7 +118,7 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
       return called.size > 0 ? "done" : "next";
     },
     dueAtMs: (startedAtMs, waitingSinceMs, deadlines) =>
-      streamDueAtMs(useful, anyEvent, startedAtMs, waitingSinceMs, deadlines),
+      streamDueAtMs(useful || writing, anyEvent || mayCall, startedAtMs, waitingSinceMs, deadlines),
   };
 }
 

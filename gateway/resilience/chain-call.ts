@@ -360,7 +360,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     const queuedMs = run.last ? Math.min(queueMaxMs, run.link.provider.waitMs?.() ?? 0) : 0;
     const dueAtMs = run.call.dueAtMs(run.startedAtMs, sinceMs, run.deadlines) + queuedMs;
     const atMs = Math.min(deadlineMs, dueAtMs, this.#patience.endsAtMs(run));
-    if (unplayedMs === undefined || run.usefulAtMs === null || run.last) return atMs;
+    if (unplayedMs === undefined || run.usefulAtMs === null || run.last || run.call.unheard) return atMs;
     // A stall: what is unplayed tells how long nobody notices, what the next link needs how long it may be waited for.
     const leastAtMs = sinceMs + stallLeastMs;
     if (nowMs < leastAtMs) return Math.min(atMs, leastAtMs);

@@ -31,6 +31,8 @@ export interface Continuation<Request, Event> {
   dueAtMs(startedAtMs: number, waitingSinceMs: number, deadlines: ChainDeadlines): number;
   /** True from the first useful output of the link that is at work. */
   readonly useful: boolean;
+  /** The link is at work on something that nobody hears: its silence is no gap in the sound, and has the whole of `stallMs`. */
+  readonly unheard?: boolean;
   /** From when the time to the first useful output is counted; absent: from the link's start; null: not yet. */
   readonly usefulFromMs?: number | null;
 }

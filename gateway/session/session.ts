@@ -300,7 +300,8 @@ export class Session {
     const playback = this.#playbacks.of(responseId);
     const control = {
       waitStarted: (index: number, signal: AbortSignal) => playback.waitStarted(responseId, index, signal),
-      unplayedMs: () => playback.unplayedMs(responseId),
+      // Of what is written nothing is heard to run out.
+      ...(request.modality === "audio" ? { unplayedMs: () => playback.unplayedMs(responseId) } : {}),
       conversation: this.#conversation,
     };
     let ended = false;

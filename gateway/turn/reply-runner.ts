@@ -239,7 +239,7 @@ class Reply {
           if (event.outcome === "failed") this.#fault = event.error ?? nothingToSay;
           break;
         }
-        if (call.signal.aborted) continue;
+        if (call.signal.aborted || event.type === "writing") continue;
         if (event.type === "text") this.#write(event.delta, follower.provider, cutter.push, call);
         else if (event.type === "incomplete") this.#incomplete ??= event.reason;
         else this.#callTool(event, follower.provider, call);

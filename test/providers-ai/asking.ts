@@ -58,7 +58,8 @@ export async function reply(request: Partial<AiRequest>, context: Partial<CallCo
     if (event.type === "text") deltas.push(event.delta);
     else if (event.type === "toolCall") toolCalls.push({ ...event, arguments: JSON.parse(event.arguments) });
     else if (event.type === "incomplete") incomplete = true;
-    else return { text: deltas.join(""), toolCalls, deltas, incomplete, end: event };
+    else if (event.type !== "writing")
+      return { text: deltas.join(""), toolCalls, deltas, incomplete, end: event };
   }
   throw new Error("the stream had no end event");
 }

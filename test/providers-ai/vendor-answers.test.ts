@@ -75,8 +75,10 @@ describe.each(names)("an answer by %s", (name) => {
 
   it("calls a function with whole arguments, and takes its output", async () => {
     const request = askAi("What is the weather in Paris?", { tools: [weather] });
-    const { calls, text } = await ask(name, request);
+    const { calls, text, events } = await ask(name, request);
     expect(text).toBe("");
+    // That it is at work on it; Gemini sends calls whole.
+    expect(events.some(({ type }) => type === "writing")).toBe(name !== "gemini");
     expect(calls).toEqual([
       { type: "toolCall", callId: expect.any(String), name: "get_weather", arguments: '{"city":"paris"}' },
     ]);

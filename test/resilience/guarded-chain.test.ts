@@ -131,7 +131,30 @@ describe("a guarded chain", () => {
     const links = [ai("a", [{ hang: true }]), ai("b", [{ hang: true }]), ai("embedded", [text("Hello.")])];
     remember(world, "ai", "b", 450);
     const { tookMs } = await callAi(world, links, { request: withTools });
-    expect(tookMs).toBe(aiDeadlines.connectMs + Math.max(800, 2 * 450));
+    expect(tookMs).toBe(aiDeadlines.usefulMs + Math.max(800, 2 * 450));
+  });
+
+  it("gives a vendor that writes a function's arguments the time for it, and hands on the call alone", async () => {
+    const world = openWorld();
+    const parts = Array.from({ length: 5 }, () => [{ wait: 1_000 }, { give: { type: "writing" } as const }]);
+    const call = { type: "toolCall", callId: "c", name: "f", arguments: '{"a":1}' } as const;
+    const preamble = { give: { type: "text", delta: "I will book that. " } as const };
+    const links = [ai("a", [preamble, ...parts.flat(), { give: call }]), ai("b", [text("Hello.")])];
+    const context = { unplayedMs: () => 0 };
+    const { events, end } = await callAi(world, links, { request: withTools, context });
+    expect(events.slice(0, -1)).toEqual([{ type: "text", delta: "I will book that. " }, call]);
+    expect(end).toMatchObject({ outcome: "completed", provider: "a" });
+    expect(world.told.attempts).toMatchObject([{ provider: "a", outcome: "completed" }]);
+  });
+
+  it("gives up a vendor that stops in the middle of a function's arguments, or ends there", async () => {
+    for (const stop of [{ hang: true }, { wait: 0 }] as const) {
+      const world = openWorld();
+      const links = [ai("a", [{ give: { type: "writing" } }, stop]), ai("b", [text("Hello.")])];
+      const { said, end } = await callAi(world, links, { request: withTools });
+      expect([said, end]).toMatchObject(["Hello.", { provider: "b" }]);
+      expect(world.told.attempts[0]).toMatchObject({ provider: "a", outcome: "failed" });
+    }
   });
 
   it("waits for one deadline a turn: in the stages after it, the spare stands beside a vendor that says nothing", async () => {

@@ -164,6 +164,15 @@ describe("a session", () => {
     room.session.close();
   });
 
+  it("says of a written reply nothing about sound that may run out", async () => {
+    const room = new Room();
+    const params = { outOfBand: false, outputModality: "text" } as const;
+    room.session.command({ type: "createResponse", params, clientEventId: null }, 0);
+    await room.clock.settle();
+    expect(room.replies[0]!.control.unplayedMs).toBeUndefined();
+    room.session.close();
+  });
+
   it("lives on when a step of it breaks, tells the client once and does the rest of the step", async () => {
     const room = new Room();
     room.faulty = "itemAdded";

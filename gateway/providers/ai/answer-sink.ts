@@ -27,9 +27,10 @@ export interface PendingCall {
 }
 
 /** @throws {VendorError} when the arguments grow past all sense */
-export function appendArguments(pending: PendingCall, part: string): void {
+export function appendArguments(call: StreamCall<AiOutput>, pending: PendingCall, part: string): void {
   pending.arguments += part;
   if (pending.arguments.length > argumentCharsMax) throw new VendorError({ ...malformedAnswer });
+  call.emit({ type: "writing" });
 }
 
 /** Whether it has a name and its arguments are a JSON object ("" stands for none): the limit of tokens cuts anywhere. */

@@ -86,13 +86,14 @@ function readEvent(
         const { id, name: vendorName } = event.content_block;
         const pending = { callId: id, name: clientFunctionName(tools, vendorName), arguments: "" };
         reading.pending.set(event.index, pending);
+        call.emit({ type: "writing" });
       }
       return;
     case "content_block_delta": {
       if (event.delta.type === "text_delta") emitText(call, event.delta.text);
       const pending = reading.pending.get(event.index);
       if (event.delta.type === "input_json_delta" && pending !== undefined) {
-        appendArguments(pending, event.delta.partial_json);
+        appendArguments(call, pending, event.delta.partial_json);
       }
       return;
     }

@@ -109,7 +109,7 @@ function readChunk(
     if (pending.name === "" && part.function?.name) {
       pending.name = clientFunctionName(tools, part.function.name);
     }
-    appendArguments(pending, part.function?.arguments ?? "");
+    appendArguments(call, pending, part.function?.arguments ?? "");
   }
   if (choice.finish_reason !== null && choice.finish_reason !== undefined) {
     // Whole only now: arguments come in parts, and no part says that it is the last.
