@@ -12,7 +12,9 @@ export function keepBroken(change: Change, byItemId: string): void {
   const { playback } = change.now;
   const active = change.inBand;
   const writing = active?.modality === "text" && active.message ? active : null;
+  const order = change.state.items.map(({ item }) => item.id);
   const unheard = playback?.unheard ? [playback, ...(playback.others ?? [])] : [];
+  unheard.sort((one, other) => order.indexOf(one.itemId) - order.indexOf(other.itemId));
   const items = unheard.flatMap((place) => {
     const stored = place.unheard ? change.item(place.itemId) : undefined;
     return stored?.pieces && !stored.aside ? [{ itemId: place.itemId, text: wholeText(stored, active) }] : [];

@@ -38,6 +38,8 @@ export function onConfigure(change: Change, patch: SessionPatch, clientEventId: 
       abandonSpeech(change, utterance, true);
       change.setInput({ bufferFromSample: utterance.fromSample });
     }
+    // It is set again for what is allowed now.
+    change.cancelAlarm("idle");
     change.effect({ type: "configureAudio" });
   }
   const { id: sessionId, expiresAtMs } = change.state;

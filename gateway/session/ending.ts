@@ -3,7 +3,7 @@ import { keepBroken } from "./broken-reply.ts";
 import type { Change } from "./change.ts";
 import type { Item, Part, ResponseStatus, ResponseView } from "./domain.ts";
 import { wordsBefore } from "./history.ts";
-import type { ActiveResponse, StoredItem } from "./state.ts";
+import type { ActiveResponse, OwedReply, StoredItem } from "./state.ts";
 
 /** The one content part of a reply's message. */
 export function partOf(response: ActiveResponse, text: string): Part {
@@ -175,21 +175,33 @@ export function bargeIn(change: Change, byItemId: string, announce: () => void):
   stopPlayback(change);
   // An answer that had said nothing is still owed, should the interruption turn out to be no words at all.
   const unsaid = stopped.find((response) => isUnsaid(change, response));
-  if (unsaid) {
-    const { ledger, attempts, plan } = unsaid;
-    change.set({ owedReply: { ledger, attempts, apology: plan.apology } });
-  }
+  if (unsaid?.rest) change.set({ brokenReply: { ...unsaid.rest, byItemId, due: null } });
+  else if (unsaid) change.set({ owedReply: owed(unsaid) });
   change.set({ toolLedger: null });
   announce();
   for (const response of stopped) finishCancelled(change, response.id, "turn_detected");
 }
 
-/** An automatic answer of which nothing was said but that it will come. */
+/** An answer of which nothing was said but that it will come; a client that answers turns itself sees to its own. */
 function isUnsaid(change: Change, response: ActiveResponse): boolean {
   const { automatic, held, message, output } = response;
+  const answersTurns = change.state.config.input.turnDetection?.createResponse === true;
   // The words that it waits for will be answered anyway.
-  if (!automatic || held === "waiting") return false;
+  if (!(automatic || answersTurns) || held === "waiting") return false;
   return (message === null || message.aside === true) && output.every(({ id }) => change.item(id)?.aside);
+}
+
+/** What `response` was asked for, to be answered another time. */
+function owed({ ledger, attempts, plan, ...response }: ActiveResponse): OwedReply {
+  const { instructions, tools, toolChoice, context, apology } = plan;
+  const turn = { ledger, attempts, apology };
+  if (response.automatic && context === null) return turn;
+  const { modality: outputModality, voice, format: outputFormat, maxOutputTokens } = response;
+  const params = {
+    ...{ outOfBand: false, outputModality, voice, outputFormat, maxOutputTokens },
+    ...{ instructions, tools: [...tools], toolChoice },
+  };
+  return { ...turn, asked: { params, context } };
 }
 
 function finishCancelled(change: Change, responseId: string, reason: string): void {

@@ -81,6 +81,8 @@ export type Effect =
   | { type: "cancelReply"; responseId: string }
   /** The client drops what it has not played: the playback clock stops here. */
   | { type: "flushPlayback" }
+  /** As above, of one item. */
+  | { type: "flushItem"; itemId: string }
   /** The client said how much of the item it played. */
   | { type: "acknowledge"; itemId: string; playedMs: number }
   | { type: "alarm"; key: string; atSample: number }

@@ -66,8 +66,6 @@ function openWaiting(change: Change): ActiveResponse | undefined {
   const waitingFor = pending.map(({ itemId }) => itemId);
   const params = { outOfBand: false };
   const turn = { ledger: asked.ledger, apology: null, attempts: [] };
-  // An answer that was still owed is in it.
-  change.set({ owedReply: null });
   begin(change, { params, context: null, waitingFor, automatic: true }, turn);
   return change.inBand;
 }
@@ -88,7 +86,11 @@ export function onAsideSent(
 /** Words came for a held response, or there were none at all: then it ends with the sentence. */
 export function settleHeld(change: Change, response: ActiveResponse, respond: boolean): void {
   if (response.held !== "waiting") return;
-  if (respond) return change.updateResponse(response.id, { held: "answering" });
+  if (respond) {
+    // An answer that was still owed is in it.
+    change.set({ owedReply: null });
+    return change.updateResponse(response.id, { held: "answering" });
+  }
   if (response.waitingFor.length > 0 || !response.automatic) return;
   const ended = { outcome: "completed", reason: null, error: null, usage: {}, attempts: [] } as const;
   change.updateResponse(response.id, { ended });

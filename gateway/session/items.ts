@@ -118,7 +118,12 @@ export function onTruncateItem(change: Change, command: Of<"truncateItem">): voi
   const audioEndMs = Math.min(command.audioEndMs, Math.floor(sentMs));
   const speaking = change.state.responses.find((response) => response.message?.itemId === itemId);
   if (speaking) change.effect({ type: "cancelReply", responseId: speaking.id });
-  if (placeOf(change, itemId)?.unheard) stopPlayback(change);
+  const goesOn = change.state.responses.some(
+    ({ outOfBand, message }) => !outOfBand && message !== null && message.itemId !== itemId,
+  );
+  // A reply after it that is still being sent is not touched by that.
+  if (goesOn) change.effect({ type: "flushItem", itemId });
+  else if (placeOf(change, itemId)?.unheard) stopPlayback(change);
   settleHeard(change, itemId, audioEndMs);
   change.updateItem(itemId, (old) => ({ ...old, truncated: true }));
   change.send({ type: "itemTruncated", itemId, contentIndex, audioEndMs });

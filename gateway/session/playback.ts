@@ -175,9 +175,26 @@ export class Playback {
     this.#endsAtMs = Math.min(this.#endsAtMs, atMs);
   }
 
+  /** The client drops what it has not played of one item: what comes after it plays on, sooner. */
+  flushItem(itemId: string): void {
+    const atMs = this.#clock.nowMs();
+    const index = this.#tracks.findIndex((other) => other.itemId === itemId);
+    const track = this.#tracks[index];
+    if (!track || !this.#isUnheard(track, atMs)) return;
+    track.stoppedAtMs = atMs;
+    const droppedMs = Math.max(0, track.startedAtMs + track.sentMs - Math.max(atMs, track.startedAtMs));
+    for (const later of this.#tracks.slice(index + 1)) later.startedAtMs -= droppedMs;
+    this.#endsAtMs -= droppedMs;
+  }
+
   acknowledge(itemId: string, playedMs: number): void {
-    const track = this.#tracks.find((other) => other.itemId === itemId);
+    const index = this.#tracks.findIndex((other) => other.itemId === itemId);
+    const track = this.#tracks[index];
     if (!track) return;
+    // What came before it is over, whether its last acknowledgement came or not.
+    if (playedMs > 0)
+      for (const before of this.#tracks.slice(0, index))
+        if (before.stoppedAtMs === null) before.acknowledgedMs = before.sentMs;
     track.acknowledgedMs = Math.min(track.sentMs, Math.max(track.acknowledgedMs ?? 0, playedMs));
     track.acknowledgedAtMs = this.#clock.nowMs();
   }
@@ -246,7 +263,11 @@ export class Playback {
   /** With acks, heard is what the client says; without, the playback clock less a lag. */
   #heardMs(track: Track, atMs: number): number {
     const clockMs = Math.min(track.stoppedAtMs ?? atMs, atMs) - track.startedAtMs;
-    const playedMs = Math.max(0, Math.min(track.sentMs, clockMs - this.#limits.heardLagMs));
+    const next = this.#tracks[this.#tracks.indexOf(track) + 1];
+    const isOver = track.stoppedAtMs === null && next !== undefined && next.startedAtMs <= atMs;
+    const playedMs = isOver
+      ? track.sentMs
+      : Math.max(0, Math.min(track.sentMs, clockMs - this.#limits.heardLagMs));
     return track.acknowledgedMs ?? playedMs;
   }
 

@@ -7,7 +7,7 @@ import type { AudioFormat, Item, ResponseParams } from "./domain.ts";
 import { finish, messageItem, partOf, view } from "./ending.ts";
 import type { SessionEvent } from "./events.ts";
 import { itemsToMessages, toMessages } from "./history.ts";
-import type { ActiveResponse, SpokenPiece, TurnSoFar } from "./state.ts";
+import type { ActiveResponse, BrokenReply, OwedReply, SpokenPiece, TurnSoFar } from "./state.ts";
 import { audioPart, listenToItem, maxPending, newItem, tooManyPending } from "./user-items.ts";
 
 type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
@@ -106,14 +106,15 @@ export function takeAllowance(change: Change): boolean {
 }
 
 /** Answers the conversation as it stands, now or as soon as the response in progress is done and nobody speaks. */
-export function startAnswer(change: Change, turn: TurnSoFar): void {
+export function startAnswer(change: Change, turn: OwedReply): void {
   const { utterance, pending } = change.state.input;
   if (change.inBand || utterance?.announced || pending.some((entry) => entry.respond)) {
     change.set({ owedReply: turn });
     return;
   }
   change.set({ owedReply: null });
-  const begun = { params: noParams, context: null, waitingFor: [], automatic: true };
+  const { params = noParams, context = null } = turn.asked ?? {};
+  const begun = { params, context, waitingFor: [], automatic: true };
   if (takeAllowance(change)) begin(change, begun, turn);
   else change.refuse("rate_limit_exceeded", null);
 }
@@ -142,10 +143,11 @@ export type Resumption =
 
 interface Beginning {
   params: ResponseParams;
-  context: Item[] | null;
+  context: readonly Item[] | null;
   waitingFor: string[];
   automatic: boolean;
   resumed?: Resumption;
+  rest?: BrokenReply;
 }
 
 /** Opens a response and starts it, once all words that it waits for are there. */
@@ -174,6 +176,7 @@ export function begin(change: Change, beginning: Beginning, turn: TurnSoFar): vo
     },
     request: null,
     answer: resumed?.recital ?? null,
+    rest: beginning.rest ?? null,
     waitingFor,
     held: "no",
     holds: { count: 0, lastAtMs: 0 },

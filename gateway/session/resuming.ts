@@ -1,5 +1,6 @@
 /** A reply that was cut off by speech which turned out to be no words: its rest is said in a response of its own. */
 import { advance } from "../turn/ledger.ts";
+import { isSpeakable } from "../turn/speakable.ts";
 import { restOf } from "./broken-reply.ts";
 import type { Change } from "./change.ts";
 import { begin, type Resumption, takeAllowance } from "./responding.ts";
@@ -37,7 +38,7 @@ export function sayRest(change: Change): void {
   const { request, due } = broken;
   const turn = { ...due, ledger: advance(due.ledger, "endpoint", change.now.atMs) };
   let resumed: Resumption;
-  if (text !== "") {
+  if (isSpeakable(text)) {
     resumed = { recital: text };
     // What the AI was still writing then was not heard at all: it is answered anew, afterwards.
     if (unfinished) change.set({ owedReply: change.state.owedReply ?? turn });
@@ -49,5 +50,6 @@ export function sayRest(change: Change): void {
   const outputModality = request?.modality ?? "audio";
   const params = { outOfBand: false, voice, outputFormat, outputModality };
   const apology = resumed.continuing?.apology ?? null;
-  begin(change, { params, context: null, waitingFor: [], automatic: true, resumed }, { ...turn, apology });
+  const beginning = { params, context: null, waitingFor: [], automatic: true, resumed, rest: broken };
+  begin(change, beginning, { ...turn, apology });
 }

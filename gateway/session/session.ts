@@ -237,6 +237,8 @@ export class Session {
       case "flushPlayback":
         this.#playbacks.conversation.flush();
         return this.#echo?.flushed();
+      case "flushItem":
+        return this.#playbacks.conversation.flushItem(effect.itemId);
       case "acknowledge":
         return this.#playbacks.conversation.acknowledge(effect.itemId, effect.playedMs);
       case "alarm":

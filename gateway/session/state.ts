@@ -5,7 +5,7 @@
 import type { Usage } from "../providers/provider.ts";
 import type { Ledger } from "../turn/ledger.ts";
 import type { ReplyAttempt, ReplyRequest } from "../turn/reply.ts";
-import type { AudioFormat, Item, SessionConfig, Tool, ToolChoice } from "./domain.ts";
+import type { AudioFormat, Item, ResponseParams, SessionConfig, Tool, ToolChoice } from "./domain.ts";
 import { noHabit, type PauseHabit } from "./turn-taking/turn-end.ts";
 
 /** Samples of the session's clock in a millisecond. */
@@ -115,6 +115,11 @@ export interface TurnSoFar {
   readonly attempts: readonly ReplyAttempt[];
 }
 
+/** An answer that is still to be given, and what it is to be made from where its client said so. */
+export interface OwedReply extends TurnSoFar {
+  readonly asked?: { readonly params: ResponseParams; readonly context: readonly Item[] | null };
+}
+
 /** A reply that was sounding when speech cut it off: its rest is said should that speech turn out to be no words. */
 export interface BrokenReply {
   /** The user's item that cut it off. */
@@ -160,6 +165,8 @@ export interface ActiveResponse {
   readonly held: "no" | "waiting" | "answering";
   /** How many such sentences it began, and when the last one (clock.nowMs()). */
   readonly holds: { readonly count: number; readonly lastAtMs: number };
+  /** The broken reply whose rest it says; null for any other. */
+  readonly rest: BrokenReply | null;
   /** User items whose words are still to come. */
   readonly waitingFor: readonly string[];
   readonly message: OpenMessage | null;
@@ -193,7 +200,7 @@ export interface SessionState {
   readonly input: InputState;
   readonly responses: readonly ActiveResponse[];
   /** An answer is owed as soon as the response in progress is done. */
-  readonly owedReply: TurnSoFar | null;
+  readonly owedReply: OwedReply | null;
   readonly brokenReply: BrokenReply | null;
   /** How the last reply was spoken, for what is left to say of it after it ended. */
   readonly lastSpoken: { readonly voice: string; readonly format: AudioFormat } | null;

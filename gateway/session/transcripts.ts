@@ -5,7 +5,7 @@ import type { SessionEvent } from "./events.ts";
 import { settleHeld } from "./holding.ts";
 import { startAnswer, startReady } from "./responding.ts";
 import { wasNoInterruption } from "./resuming.ts";
-import type { TurnSoFar } from "./state.ts";
+import type { OwedReply } from "./state.ts";
 import { isWordless } from "./turn-taking/backchannels.ts";
 import { audioPartIndex, withTranscript } from "./user-items.ts";
 
@@ -57,7 +57,22 @@ export function takeFailure(change: Change, event: Event<"transcriptionFailed">)
   }
   // A caller is never met with silence: the prepared sentence says what is wrong.
   const ledger = advanceStt(entry.ledger, change.now.atMs, provider);
-  settle(change, itemId, entry.respond, { ledger, apology: code, attempts });
+  const turn = { ledger, apology: code, attempts };
+  const owed = laterTurn(change, itemId);
+  settle(change, itemId, entry.respond, owed ?? turn);
+}
+
+/** What a later turn, whose words are there, is still owed: an answer to it says more than that these were not understood. */
+function laterTurn(change: Change, itemId: string): OwedReply | null {
+  const { owedReply, items } = change.state;
+  if (owedReply === null || owedReply.apology !== null) return null;
+  const index = items.findIndex(({ item }) => item.id === itemId);
+  const later = items.slice(index + 1).some(({ item }) => {
+    const part =
+      item.type === "message" && item.role === "user" ? item.parts[audioPartIndex(item)] : undefined;
+    return part?.type === "input_audio" && !isWordless(part.transcript ?? "");
+  });
+  return index >= 0 && later ? owedReply : null;
 }
 
 function advanceStt(ledger: Ledger, atMs: number, provider: string): Ledger {
@@ -65,7 +80,7 @@ function advanceStt(ledger: Ledger, atMs: number, provider: string): Ledger {
 }
 
 /** Hands the turn on: to responses that waited for these words, or to an answer of its own. */
-function settle(change: Change, itemId: string, respond: boolean, turn: TurnSoFar): void {
+function settle(change: Change, itemId: string, respond: boolean, turn: OwedReply): void {
   let answered = false;
   const waiting = new Set<string>();
   for (const response of change.state.responses) {

@@ -26,6 +26,14 @@ describe("the idle timeout", () => {
     expect(talk.alarmMs("idle")).toBeNull();
   });
 
+  it("begins again when its length is changed", () => {
+    const talk = answered();
+    const { turnDetection } = withIdle(30_000).input;
+    talk.command({ type: "configure", patch: { input: { turnDetection } } });
+    expect(talk.alarmMs("idle")).toBe(2_500 + 1_500 + 30_000);
+    expect(talk.alarm("idle").outputs[0]).toMatchObject({ audioStartMs: 4_000, audioEndMs: 34_000 });
+  });
+
   it("stops while somebody speaks, and runs again after a nod and after a noise", () => {
     const talk = answered();
     talk.onset(3_000);

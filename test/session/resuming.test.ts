@@ -52,6 +52,36 @@ describe("an interruption that held no words", () => {
     },
   );
 
+  it("has no rest to say where only a picture is left of the reply", () => {
+    const talk = new Conversation();
+    const text = "Happy to help with that! 🙂";
+    talk.speak(1_000, 2_000);
+    talk.transcribed("What is Parley?");
+    talk.piece(text, { durationMs: 2_000, sentMs: 2_000, heardMs: 1_900 });
+    talk.step({ type: "answerKnown", responseId: talk.responseId, text });
+    talk.endReply();
+    interrupt(talk);
+    talk.transcribed("");
+    expect(talk.effectsOf("startReply")).toHaveLength(1);
+    expect(talk.state.responses).toEqual([]);
+  });
+
+  it("that comes again before the rest sounds lets the same rest be said", () => {
+    const talk = speaking(4_900);
+    interrupt(talk);
+    talk.transcribed("");
+    const { recital } = lastRequest(talk)!;
+    talk.onset(7_000);
+    talk.pause(7_300);
+    talk.alarm("turn:end");
+    talk.transcribed("");
+    expect(talk.effectsOf("startReply")).toHaveLength(3);
+    expect(lastRequest(talk)!.recital).toBe(recital);
+    talk.speak(9_000, 10_000);
+    talk.transcribed("Something else, please.");
+    expect(lastRequest(talk)!.recital).toBeUndefined();
+  });
+
   it("repeats the broken sentence from its beginning where that was under two seconds ago", () => {
     const talk = speaking(3_400);
     interrupt(talk);

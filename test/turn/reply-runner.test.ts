@@ -47,6 +47,11 @@ const sentences = [
 describe("the rest of a reply that was broken off", () => {
   const recital = "and machines. It is small. Ask me more.";
 
+  it("is no fault where it holds nothing that can be said", async () => {
+    const { pieces, end } = await runReply({ request: { recital: "🙂" } });
+    expect([pieces, end.outcome]).toEqual([[], "completed"]);
+  });
+
   it("is said as it stands, and nothing is asked of the AI nor looked up", async () => {
     const ai = sayingAi(["Something else."]);
     const retrieve = () => Promise.reject(new Error("looked up"));

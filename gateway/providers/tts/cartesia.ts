@@ -170,6 +170,8 @@ function speechOf(
   let wait: Timer | null = null;
   let isPatient = true;
   let wordsEndMs = 0;
+  /** What went wrong while nobody listened: said with the next message. */
+  let broken: unknown = null;
   const receivedMs = () => (intake.samples * 1000) / request.sampleRateHz;
   const release = () => {
     wait?.cancel();
@@ -180,14 +182,18 @@ function speechOf(
     messages: [messageOf(contextId, request, as)],
     farewell: { context_id: contextId, cancel: true },
     take(message) {
+      if (broken !== null) throw broken;
       if (message.type === "chunk") {
         held.push(bytesOfBase64(message.data));
         if (!isPatient || wordsEndMs > receivedMs()) release();
         else
           wait ??= clock.timer(clock.nowMs() + wordWaitMs, () => {
             isPatient = false;
-            wait = null;
-            release();
+            try {
+              release();
+            } catch (err) {
+              broken = err;
+            }
           });
       } else if (message.type === "timestamps") {
         for (const { text, fromMs, toMs } of readWords(message)) {
