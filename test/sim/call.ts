@@ -143,9 +143,11 @@ export class SimCall {
     this.#said.push({ fromSample, untilSample, text: question });
     const clock = this.#deps.clock;
     const askedAtMs = clock.nowMs() + speakMs;
-    const answered = () =>
-      this.replies.slice(before).some((reply) => reply.question === question && reply.toolCalls === 0);
-    const sounds = () => [...this.#open.values()].find((reply) => reply.question === question);
+    // To what nobody understood there is an apology.
+    const isTo = (reply: { question: string | null }) =>
+      reply.question === question || reply.question === null;
+    const answered = () => this.replies.slice(before).some((reply) => isTo(reply) && reply.toolCalls === 0);
+    const sounds = () => [...this.#open.values()].find(isTo);
     const cutAfterMs = this.#dice.whole(300, 4_000);
     const sounded = await this.#until(
       () => answered() || (sounds()?.sound.reader.anything ?? false),
@@ -163,7 +165,7 @@ export class SimCall {
       this.problems.push(`lost turn: "${question}" was not answered to its end`);
     }
     // The person listens to the end.
-    const last = this.replies.findLast((reply) => reply.question === question);
+    const last = this.replies.findLast(isTo);
     if (last) await this.#pause(Math.max(0, this.#playedUntilMs - clock.nowMs()) + 300);
     return false;
   }

@@ -126,7 +126,9 @@ function buildSession(
   const stt: SttProvider[] = ["google", "deepgram"].map((name) =>
     createSimStt(name, weather.of("stt"), script),
   );
-  stt.push(createSimStt("embedded", calm, script));
+  // Some callers speak a language that the spare does not know: it says so at once, while they speak on.
+  const refusing: Weather = { ...calm, draw: () => ({ kind: "refuse" }) };
+  stt.push(createSimStt("embedded", dice.chance(0.05) ? refusing : calm, script));
   const watch = watchChains(clock, weather, dice.fork(), mutant);
   if (mutant === "drops the floor") for (const links of [ai, tts, stt]) links.pop();
   // Some operators are in a hurry.
