@@ -260,7 +260,7 @@ export const settings = {
     min: 1000,
     max: 60 * minuteMs,
     fallback: 10_000,
-    description: "A gateway process that stands still for longer is killed and replaced.",
+    description: "A gateway or speech engine's process that stands still for longer is killed and replaced.",
   }),
   drainTimeoutMs: wholeNumber({
     env: "PARLEY_DRAIN_TIMEOUT_MS",

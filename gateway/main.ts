@@ -47,8 +47,8 @@ function localFolders({ stt, tts, localSttDir, localTtsDir }: Config) {
   };
 }
 
-function speechLimits(config: Config): { recogniserThreads: number; queueLimit: number } {
-  return { recogniserThreads: config.recogniserThreads, queueLimit: config.recogniserQueue };
+function speechLimits({ recogniserThreads, recogniserQueue, hangTimeoutMs }: Config) {
+  return { recogniserThreads, queueLimit: recogniserQueue, hangTimeoutMs };
 }
 
 function readVersion(): string {

@@ -2,13 +2,13 @@
 
 import type { Worker } from "node:cluster";
 import cluster from "node:cluster";
+import { Heartbeat } from "../workers/heartbeat.ts";
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { GatewayError } from "./errors.ts";
 import { MetricsCollector } from "./metrics-collector.ts";
 import type { FromGateway, GatewayStart, SpeechSockets, ToGateway } from "./process-messages.ts";
 import { greetingLines, renewalLine } from "./supervisor-greeting.ts";
-import { Heartbeat } from "./supervisor-heartbeat.ts";
 import type { Surroundings } from "./supervisor-reach.ts";
 import { ReachWatch } from "./supervisor-reach.ts";
 import type { Log } from "./telemetry/log.ts";

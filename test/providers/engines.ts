@@ -11,7 +11,14 @@ const quiet = { info() {}, warn() {}, error() {} };
 
 /** Starts the engines as the tests want them. */
 export function startEngines(options: Partial<SpeechOptions> = {}): Promise<SpeechProcesses> {
-  const defaults = { modelsDir, recogniserThreads: 2, queueLimit: 16, log: quiet, onRestart() {} };
+  const defaults = {
+    modelsDir,
+    recogniserThreads: 2,
+    queueLimit: 16,
+    hangTimeoutMs: 60_000,
+    log: quiet,
+    onRestart() {},
+  };
   return startSpeech({ ...defaults, ...options });
 }
 

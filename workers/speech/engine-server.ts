@@ -80,6 +80,10 @@ export interface EngineSettings {
   loadDeaths?: number;
 }
 
+/** What a parent asks over the IPC channel to see whether the process lives, and what it is answered. */
+export const ping = "ping";
+export const pong = "pong";
+
 /** What a process tells its parent over the IPC channel. */
 export interface EngineReport {
   state: EngineState;
@@ -305,6 +309,9 @@ export function runEngineProcess(
   process.on("disconnect", () => {
     removeSocket(settings.socketPath);
     process.exit(0);
+  });
+  process.on("message", (message) => {
+    if (message === ping && process.connected) process.send?.(pong, () => {});
   });
   // The parent decides when it is over: a terminal's Ctrl-C reaches the whole group, and calls still drain.
   process.on("SIGINT", () => {});

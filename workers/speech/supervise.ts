@@ -5,7 +5,9 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { EngineReport, EngineSettings } from "./engine-server.ts";
+import { Heartbeat } from "../heartbeat.ts";
+import type { EngineClock } from "./client.ts";
+import { type EngineReport, type EngineSettings, ping, pong } from "./engine-server.ts";
 import type { EngineFaultCode } from "./frames.ts";
 
 export const engineNames = ["recogniser", "voices", "embeddings"] as const;
@@ -35,6 +37,8 @@ export interface SpeechOptions {
   recogniserThreads: number;
   /** How many requests may wait in each engine. */
   queueLimit: number;
+  /** An engine that stands still for longer is killed and started again. */
+  hangTimeoutMs: number;
   log: SpeechLog;
   /** An engine died and is started again. */
   onRestart(name: EngineName): void;
@@ -68,6 +72,8 @@ const MAX_BACKOFF_MS = 5000;
 /** An engine that lived that long starts over with the first backoff. */
 const HEALTHY_AFTER_MS = 30_000;
 const KILL_AFTER_MS = 1000;
+/** Large models from slow disks take their time. */
+const START_TIMEOUT_MS = 300_000;
 const MAX_ERROR_LINE_CHARACTERS = 500;
 
 interface Engine {
@@ -110,7 +116,14 @@ function launch(engine: Engine, options: SpeechOptions, died: () => void): void 
   engine.child = child;
   engine.startedMs = performance.now();
   engine.state = { ...engine.state, state: "starting", pid: child.pid ?? null };
-  child.on("message", (report) => take(engine, report as EngineReport, log));
+  const heartbeat = watch(engine, child, options);
+  child.on("message", (message) => {
+    if (message === pong) return heartbeat.beat();
+    const report = message as EngineReport;
+    take(engine, report, log);
+    // Said once: it has loaded, or won't.
+    if (report.state !== "loading") heartbeat.ready();
+  });
   child.stderr?.setEncoding("utf8");
   child.stderr?.on("data", (text: string) => {
     const line = text.trim().slice(0, MAX_ERROR_LINE_CHARACTERS);
@@ -118,12 +131,36 @@ function launch(engine: Engine, options: SpeechOptions, died: () => void): void 
   });
   child.on("error", (error) => log.error({ engine: engine.name }, `can't start: ${error.message}`));
   child.once("close", (exitCode, signal) => {
+    heartbeat.stop();
     engine.child = null;
     const { state } = engine.state;
     engine.settings.loadDeaths = state === "loading" ? (engine.settings.loadDeaths ?? 0) + 1 : 0;
     engine.state = { ...engine.state, state: "down", pid: null };
     log.warn({ engine: engine.name, exitCode, signal }, "speech engine ended");
     died();
+  });
+}
+
+const clock: EngineClock = {
+  nowMs: () => performance.now(),
+  timer(atMs, fn) {
+    const timeout = setTimeout(fn, atMs - performance.now());
+    timeout.unref();
+    return { cancel: () => clearTimeout(timeout) };
+  },
+};
+
+/** An engine that neither dies nor answers would leave every caller without ears or voice. */
+function watch(engine: Engine, child: ChildProcess, { hangTimeoutMs, log }: SpeechOptions): Heartbeat {
+  return new Heartbeat({
+    ...{ clock, hangTimeoutMs, startTimeoutMs: START_TIMEOUT_MS },
+    ask: () => {
+      if (child.connected) child.send(ping, () => {});
+    },
+    onHang: () => {
+      log.error({ engine: engine.name, pid: child.pid }, "speech engine hangs; it is killed");
+      child.kill("SIGKILL");
+    },
   });
 }
 

@@ -62,6 +62,24 @@ describe("the speech processes", () => {
     expect(existsSync(dirname(speech.sockets.voices))).toBe(false);
   });
 
+  it("replaces what stands still without dying, and a call made meanwhile is answered", async () => {
+    const restarts: string[] = [];
+    const speech = await startEngines({ onRestart: (name) => restarts.push(name), hangTimeoutMs: 2000 });
+    await vi.waitFor(() => expect(speech.states().voices.state).toBe("ready"), soon);
+    const client = connectEngine({ socketPath: speech.sockets.voices, clock });
+    await client.ready();
+    process.kill(speech.states().voices.pid!, "SIGSTOP");
+    const args = { text: "Hello.", voice: "slt", speedRatio: 1, sampleRateHz: 16_000 };
+    const result = await client.call(
+      { op: "speak", args, tenant: "t", payload: new Uint8Array() },
+      { signal: new AbortController().signal, deadlineMs: clock.nowMs() + 20_000, onEvent() {} },
+    );
+    expect(result).toMatchObject({ outcome: "completed" });
+    expect(restarts).toContain("voices");
+    await client.close();
+    await speech.close();
+  });
+
   it("refuses a model that differs from its checksum, without restarting over it", async () => {
     const folder = tamperedModels();
     const speech = await startEngines({ modelsDir: folder });
@@ -91,7 +109,7 @@ describe("the speech processes", () => {
     const script = `
       import { startSpeech } from ${JSON.stringify(new URL("../../../workers/speech/supervise.ts", import.meta.url).href)};
       const quiet = { info() {}, warn() {}, error() {} };
-      const speech = await startSpeech({ modelsDir: ${JSON.stringify(modelsDir)}, recogniserThreads: 1, queueLimit: 1, log: quiet, onRestart() {} });
+      const speech = await startSpeech({ modelsDir: ${JSON.stringify(modelsDir)}, recogniserThreads: 1, queueLimit: 1, hangTimeoutMs: 60000, log: quiet, onRestart() {} });
       const pids = Object.values(speech.states()).map((state) => state.pid);
       console.log(JSON.stringify({ pids, socket: speech.sockets.voices }));`;
     const root = fileURLToPath(new URL("../../..", import.meta.url));

@@ -1,10 +1,10 @@
-import type { Clock, Timer } from "./clock.ts";
+import type { EngineClock } from "./speech/client.ts";
 
 /** How often a process is looked at within the time that it may stand still. */
 const rounds = 5;
 
 export interface HeartbeatOptions {
-  clock: Clock;
+  clock: EngineClock;
   /** An event loop that stands still for longer is taken for hung. */
   hangTimeoutMs: number;
   /** A process that is not ready by then is taken for hung as well; loading may block it for longer than serving. */
@@ -16,13 +16,13 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Watches one gateway process for standing still without dying. It counts rounds without an answer, not milliseconds:
+ * Watches one process (a gateway, a speech engine) for standing still without dying. It counts rounds without an answer, not milliseconds:
  * a supervisor that stood still itself (a suspended machine) makes one round of all that time, and reads the answers
  * that wait for it before the next.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
-  #timer: Timer;
+  #timer: { cancel(): void };
   #answered = true;
   #missed = 0;
 
@@ -59,7 +59,7 @@ export class Heartbeat {
     this.#timer = this.#after(this.#options.hangTimeoutMs / rounds, () => this.#look());
   }
 
-  #after(delayMs: number, fn: () => void): Timer {
+  #after(delayMs: number, fn: () => void): { cancel(): void } {
     const { clock } = this.#options;
     return clock.timer(clock.nowMs() + delayMs, fn);
   }

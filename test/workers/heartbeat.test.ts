@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Heartbeat } from "../../gateway/supervisor-heartbeat.ts";
-import { HandClock } from "./hand-clock.ts";
+import { Heartbeat } from "../../workers/heartbeat.ts";
+import { HandClock } from "../supervisor/hand-clock.ts";
 
 function watch() {
   const clock = new HandClock();
