@@ -12,6 +12,20 @@ const more =
 const again =
   "say (?:that|it|this) (?:again|once more|one more time)|say again|repeat(?: (?:that|it|this|yourself|your(?: last)? (?:answer|sentence)|what you (?:just )?said|the (?:last )?(?:answer|sentence)))?(?: again| once more| one more time)?|what (?:did you|was it you|were you|have you) (?:just )?(?:say|said|saying)|(?:i )?(?:beg your )?pardon(?: me)?|what was that|come again|once more|one more time|again|what|huh|i (?:did not|could not) (?:hear|catch|get|understand) (?:you|that|it)(?: all)?|i missed that|sorry what|excuse me what";
 
+const stops =
+  "stop(?: it| that| this| talking| speaking)?|be quiet|quiet|shut up|silence|never mind|nevermind|forget (?:it|that)|enough|that (?:is|was|will be) enough|cancel(?: it| that)?|no more|hush|pause|that will do";
+const waits =
+  "hold on|wait|one moment|just a (?:moment|second|minute)|one second|hang on|give me a (?:moment|second|minute)|let me think";
+/** What people say around a call to stop or to wait. */
+const aroundStops =
+  "please|no|hey|ok|okay|alright|oh|now|there|parley|thanks|thank you|a (?:bit|moment|second|minute)";
+const stopMatcher = new RegExp(
+  `^(?:(?:${aroundStops}|${waits})\\s+)*(?:${stops})(?:\\s+(?:${stops}|${waits}|${aroundStops}))*$`,
+);
+const waitMatcher = new RegExp(
+  `^(?:(?:${aroundStops})\\s+)*(?:${waits})(?:\\s+(?:${waits}|${aroundStops}))*$`,
+);
+
 const moreMatcher = new RegExp(
   `^(?:(?:${yesWords}|and)\\s+)*(?:${more})(?: about (?:it|that|this))?${polite}$`,
 );
@@ -30,6 +44,16 @@ const leaning = /^(?:and|but|what about|how about|or|why|how come|what if|then|a
 /** "go on", "yes, tell me more". */
 export function asksForMore(plain: string): boolean {
   return moreMatcher.test(plain);
+}
+
+/** "stop", "no, wait, stop please", "that's enough, thank you". */
+export function asksToStop(plain: string): boolean {
+  return stopMatcher.test(plain);
+}
+
+/** "wait", "hold on a second". */
+export function asksToWait(plain: string): boolean {
+  return waitMatcher.test(plain);
 }
 
 /** "pardon", "say that again", "what did you say". */
@@ -52,9 +76,8 @@ export function isNo(plain: string): boolean {
 
 /** Nothing of it can be looked up by itself: it asks about what was just said. */
 export function isAboutLastAnswer(plain: string): boolean {
-  return (
-    asksForMore(plain) || asksToRepeat(plain) || asksToRephrase(plain) || isYes(plain) || bareWhy.test(plain)
-  );
+  const asks = [asksToStop, asksToWait, asksForMore, asksToRepeat, asksToRephrase, isYes];
+  return asks.some((test) => test(plain)) || bareWhy.test(plain);
 }
 
 /** "and how is it measured", "what about the port": a question that needs the one before it. */

@@ -4,6 +4,8 @@ import {
   asksForMore,
   asksToRepeat,
   asksToRephrase,
+  asksToStop,
+  asksToWait,
   isNo,
   isYes,
   leansOnContext,
@@ -100,13 +102,7 @@ function answerUser(request: AiRequest, { text, persona, moment }: Heard): Answe
         : choose(notCaught, `${messages.length}`),
     );
   const said = messages.flatMap((one) => (one.role === "assistant" ? [one.text] : []));
-  if (
-    /^(?:(?:please )?(?:stop|be quiet|quiet|shut up|silence|never mind|nevermind|forget it|enough|cancel|cancel that|stop it|stop talking|that is enough|no more|hush|pause)(?: it| that| now| please| there)*)+$/.test(
-      plain,
-    )
-  ) {
-    return say("Okay.");
-  }
+  if (asksToStop(plain)) return say("Okay.");
   if (asksToRepeat(plain) || (isYes(plain) && repeatOffer.test(said.at(-1) ?? "")))
     return say(repeatLast(request, moment));
   const tool = decideTool(request.tools, request.toolChoice, text, messages);
@@ -122,7 +118,8 @@ function answerUser(request: AiRequest, { text, persona, moment }: Heard): Answe
       "I can only read out what my documents say, so I can't put it in other words. Shall I repeat it?",
     );
   }
-  if (wantsMore(plain, said.at(-1) ?? "")) return say(tellMore(request, said.join(" ")));
+  if (wantsMore(plain, said.at(-1) ?? ""))
+    return say(sayRest(request, moment) ?? tellMore(request, said.join(" ")));
   const small = talkSmall(situation);
   if (small !== null) return say(small);
   if (isYes(plain) && said.length > 0 && passages.length === 0)
@@ -146,7 +143,12 @@ function obeyOnce(
   persona: Persona,
   last: AiMessage | undefined,
 ): string | null {
-  const ordered = obey(instructions, persona);
+  const whole = obey(instructions, persona);
+  // Some clients put what they order for one response behind the session's instructions.
+  const lines = instructions.trim().split(/\n+/);
+  const added =
+    whole === null && lines.length > 1 && last?.role !== "user" ? obey(lines.at(-1)!, persona) : null;
+  const ordered = whole ?? added;
   if (ordered === null) return null;
   const isShort = splitSentences(instructions).length <= 2;
   const wasSaid = messages.some((one) => one.role === "assistant" && one.text.includes(ordered));
@@ -187,13 +189,38 @@ function repeatLast(request: AiRequest, moment: Moment): string {
   const at = messages.findLastIndex((one) => one.role === "assistant" && !repeatOffer.test(one.text));
   const last = messages[at];
   if (last?.role !== "assistant") return "I have not said anything yet.";
-  if (!last.interrupted || messages[at - 1]?.role !== "user") return last.text;
-  const again = answerRequest(
-    { ...request, messages: messages.slice(0, at), toolChoice: "none", spokenPrefix: "" },
-    moment,
-  );
+  if (!last.interrupted) return last.text;
+  return answerAgain(request, at, moment) ?? last.text;
+}
+
+/** All of an answer that the listener cut off, if it can be found again. */
+function answerAgain(request: AiRequest, at: number, moment: Moment): string | null {
+  const messages = request.messages.slice(0, at);
+  const last = request.messages[at];
+  if (last?.role !== "assistant" || messages.at(-1)?.role !== "user") return null;
+  const again = answerRequest({ ...request, messages, toolChoice: "none", spokenPrefix: "" }, moment);
   const isSame = again.type === "text" && normalise(again.text).startsWith(normalise(last.text));
-  return isSame ? again.text : last.text;
+  return isSame ? again.text : null;
+}
+
+/** The rest of an answer that was stopped, from the sentence on that was cut; null if nothing was, or it can't be found again. */
+function sayRest(request: AiRequest, moment: Moment): string | null {
+  const { messages } = request;
+  let at = messages.length - 2;
+  // Calls to stop or to wait, and what was said to them.
+  while (at > 1 && isHalt(messages[at - 1]) && messages[at]?.role === "assistant") at -= 2;
+  const last = messages[at];
+  if (last?.role !== "assistant" || !last.interrupted) return null;
+  const heard = ` ${normalise(last.text)} `;
+  const whole = answerAgain(request, at, moment);
+  const rest = splitSentences(whole ?? "").filter((sentence) => !heard.includes(` ${normalise(sentence)} `));
+  return rest.length === 0 ? null : rest.join(" ");
+}
+
+function isHalt(message: AiMessage | undefined): boolean {
+  if (message?.role !== "user") return false;
+  const plain = trimFillers(normalise(stripSounds(message.text)));
+  return asksToStop(plain) || asksToWait(plain);
 }
 
 function tellMore({ passages }: AiRequest, said: string): string {

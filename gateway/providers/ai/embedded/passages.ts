@@ -53,12 +53,17 @@ export function selectMore(passages: readonly Passage[], said: string): Selectio
     const lastSaid = sentences.findLastIndex((sentence) => !isNew(sentence));
     const rest = sentences
       .slice(lastSaid + 1)
-      .filter((sentence) => !/^(?:yes|no|not yet)\b.{0,12}$/i.test(sentence));
+      .filter((sentence) => !/^(?:yes|no|not yet)\b.{0,12}$/i.test(sentence) && !isTableRow(sentence));
     if (rest.length === 0) continue;
     const chosen = takeSome(rest);
     return { sentences: chosen, more: chosen.length < rest.length };
   }
   return null;
+}
+
+/** "gate: ms 5.5, owner gateway": nobody wants to hear a table to its end. */
+function isTableRow(sentence: string): boolean {
+  return /^[^.:]{1,40}: [\w ]{1,30} -?\d[\d.,]*, /.test(sentence);
 }
 
 /** A passage's sentences as they are spoken. */

@@ -1,4 +1,5 @@
 /** What needs no knowledge: greetings, thanks, the time, sums, repeating. Rules over normalised words. */
+import { asksToWait } from "../../../language/cues.ts";
 import { normalise } from "../../../language/words.ts";
 import { answerArithmetic, answerCount, writeOperators } from "./numbers.ts";
 import type { Persona } from "./persona.ts";
@@ -150,10 +151,7 @@ const rules: readonly Rule[] = [
     "sorry|i am sorry|excuse me|my (?:bad|mistake|apologies)|never mind sorry",
     () => "No problem. What would you like to know?",
   ),
-  whole(
-    "(?:hold on|wait|one moment|just a (?:moment|second|minute)|one second|hang on|give me a (?:moment|second|minute)|let me think)(?: a (?:moment|second|minute|bit))?",
-    () => "Take your time.",
-  ),
+  ({ plain }) => (asksToWait(plain) ? "Take your time." : null),
 ];
 
 /** @returns what to say, or null if this is no small talk */

@@ -45,7 +45,8 @@ function speakAddress(host: string, port: string | undefined): string {
 
 function looksLikeCode(text: string): boolean {
   const marks = text.match(/[={}();$&%]/g)?.length ?? 0;
-  return marks > 3 && marks / text.length > 0.05;
+  // A query is never said.
+  return (marks > 3 && marks / text.length > 0.05) || /[?&]\w+=/.test(text);
 }
 
 /** How many words one hears. */
