@@ -127,7 +127,7 @@ export class Connection {
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {
-    const key = await this.#options.apiKey();
+    const key = await this.#askKey();
     const protocols = subprotocols(key);
     if (signal.aborted) throw new ParleyError("closed_by_caller");
     const url = this.#options.url();
@@ -140,6 +140,16 @@ export class Connection {
       if (this.#socket === socket) this.#socket = null;
       socket.close();
       throw error;
+    }
+  }
+
+  /** The application gets the key from a server of its own, which may be away as ours is. */
+  async #askKey(): Promise<string> {
+    try {
+      return await this.#options.apiKey();
+    } catch (error) {
+      if (error instanceof ParleyError) throw error;
+      throw new ParleyError("server_unreachable", { detail: String(error) });
     }
   }
 

@@ -117,14 +117,26 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
   }
 
   /**
-   * Changes settings; they are sent again after a reconnect.
+   * Changes settings; they are sent again after a reconnect, unless the server refused them.
    *
    * @returns the settings as the server took them
    * @throws {ParleyError} if it refused them, or `no_answer`
    */
-  configure(settings: SessionSettings): Promise<SentSession> {
+  async configure(settings: SessionSettings): Promise<SentSession> {
+    try {
+      const session = await this.#update(settings);
+      this.remember(settings);
+      return session;
+    } catch (error) {
+      const refused = error instanceof ParleyError && error.details.eventId !== undefined;
+      if (!refused) this.remember(settings);
+      throw error;
+    }
+  }
+
+  /** Settings for the next connection, beside those that are sent again; nothing is sent now. */
+  remember(settings: SessionSettings): void {
     this.#settings = mergeSettings(this.#settings, settings);
-    return this.#update(settings);
   }
 
   /**

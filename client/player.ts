@@ -132,6 +132,8 @@ export class Player extends Emitter<PlayerEvents> {
    * @returns the items dropped and how much of each was heard; `cut: false` marks one that was heard whole
    */
   async flush(): Promise<Flushed[]> {
+    // Whoever spoke over the last of it interrupts silence.
+    this.unduck();
     if (this.#node === null || !this.#playing) return [];
     this.#settle();
     this.#flushCount++;
@@ -146,7 +148,6 @@ export class Player extends Emitter<PlayerEvents> {
       this.#command({ type: "flush", id });
     });
     this.#flushes.delete(id);
-    this.unduck();
     this.#fallSilent();
     return flushed;
   }

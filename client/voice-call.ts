@@ -48,6 +48,8 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
   #muted = false;
   #offs: (() => void)[] = [];
   #running = false;
+  /** Counts them: one that was given up must not end the next. */
+  #starts = 0;
   #acknowledgedAtMs = 0;
 
   constructor(options: VoiceCallOptions) {
@@ -108,6 +110,8 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
   async start(): Promise<void> {
     if (this.#running) throw new ParleyError("already_connected");
     this.#running = true;
+    this.#starts += 1;
+    const start = this.#starts;
     this.#offs = this.#listen();
     this.#watch.start();
     this.client.extend({ words: true });
@@ -116,9 +120,10 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
       await Promise.all([this.microphone.start(), this.player.start()]);
       await this.client.connect();
       await this.client.configure(this.#wanted());
-      if (!this.#running) throw new ParleyError("closed_by_caller");
+      if (!this.#running || this.#starts !== start) throw new ParleyError("closed_by_caller");
     } catch (error) {
-      this.#stop();
+      // It may have been stopped and begun again meanwhile.
+      if (this.#starts === start) this.#stop();
       throw error;
     }
   }
@@ -176,7 +181,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
     if (this.#button.down) this.emit("pressed", false);
     this.#button.finish();
     this.#enterMode(mode);
-    if (!this.client.connected) return;
+    if (!this.client.connected) return this.client.remember(this.#wanted());
     this.#switching = true;
     try {
       await this.client.configure(this.#wanted());
@@ -184,6 +189,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
       if (mode === "push-to-talk" && this.client.connected) this.client.clearInput();
     } catch (error) {
       this.#enterMode(before);
+      this.client.remember(this.#wanted());
       throw error;
     } finally {
       this.#switching = false;
@@ -197,8 +203,18 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
    * @throws {ParleyError} if the server refused them
    */
   async configure(settings: SessionSettings): Promise<void> {
-    this.#session = mergeSettings(this.#session, settings);
-    if (this.client.connected) await this.client.configure(this.#wanted());
+    const before = this.#session;
+    const merged = mergeSettings(before, settings);
+    this.#session = merged;
+    if (!this.client.connected) return this.client.remember(this.#wanted());
+    try {
+      await this.client.configure(this.#wanted());
+    } catch (error) {
+      // What the server refused is not asked for again.
+      const refused = error instanceof ParleyError && error.details.eventId !== undefined;
+      if (refused && this.#session === merged) this.#session = before;
+      throw error;
+    }
   }
 
   /** Silence instead of the user's voice while true; the microphone stays open, and turns end as usual. */

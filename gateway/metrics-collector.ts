@@ -3,21 +3,24 @@ import type { Clock } from "./clock.ts";
 import type { ToGateway } from "./process-messages.ts";
 import type { Metrics, MetricsSnapshot } from "./telemetry/metrics.ts";
 
-/** How long the others are waited for; who is late is left out of this answer. */
+/** How long the others are waited for; of who is late what it said last counts. */
 const answerWithinMs = 1000;
 
 interface Round {
   missing: Set<Worker>;
-  snapshots: MetricsSnapshot[];
   finish(): void;
 }
 
-/** Gathers the metrics of all gateway processes in the supervisor, and adds its own. */
+/** Gathers the metrics of all gateway processes in the supervisor, and adds its own. What was counted once is never lost. */
 export class MetricsCollector {
   readonly #version: string;
   readonly #clock: Clock;
   readonly #workers: () => Worker[];
   readonly #rounds = new Map<number, Round>();
+  /** What each process said last. */
+  readonly #last = new Map<Worker, MetricsSnapshot>();
+  /** What processes that are gone had counted. */
+  #gone: MetricsSnapshot = [];
   #lastRound = 0;
   #running: Promise<{ contentType: string; text: string }> | null = null;
   #own: Promise<Metrics> | null = null;
@@ -35,9 +38,9 @@ export class MetricsCollector {
 
   /** One process's answer. */
   take(worker: Worker, id: number, metrics: MetricsSnapshot): void {
+    this.#last.set(worker, metrics);
     const round = this.#rounds.get(id);
     if (!round?.missing.delete(worker)) return;
-    round.snapshots.push(metrics);
     if (round.missing.size === 0) round.finish();
   }
 
@@ -50,24 +53,30 @@ export class MetricsCollector {
   }
 
   async #collect(): Promise<{ contentType: string; text: string }> {
-    const [snapshots, own, { aggregateMetrics }] = await Promise.all([
-      this.#ask(),
+    const [own, { aggregateMetrics, sumCounted }] = await Promise.all([
       this.#ownMetrics().then((metrics) => metrics.snapshot()),
       import("./telemetry/aggregate.ts"),
+      this.#ask(),
     ]);
-    return aggregateMetrics([...snapshots, own]);
+    const alive = new Set(this.#workers());
+    for (const [worker, snapshot] of [...this.#last]) {
+      if (alive.has(worker)) continue;
+      this.#last.delete(worker);
+      this.#gone = await sumCounted([this.#gone, snapshot]);
+    }
+    return aggregateMetrics([...this.#last.values(), this.#gone, own]);
   }
 
-  #ask(): Promise<MetricsSnapshot[]> {
+  #ask(): Promise<void> {
     const id = ++this.#lastRound;
     const missing = new Set(this.#workers());
     return new Promise((resolve) => {
       const finish = () => {
         late.cancel();
         this.#rounds.delete(id);
-        resolve(round.snapshots);
+        resolve();
       };
-      const round: Round = { missing, snapshots: [], finish };
+      const round: Round = { missing, finish };
       const late = this.#clock.timer(this.#clock.nowMs() + answerWithinMs, finish);
       this.#rounds.set(id, round);
       const message: ToGateway = { type: "snapshot", id };

@@ -197,7 +197,8 @@ export class Supervisor {
         slot.heartbeat?.beat();
         break;
       case "failed":
-        if (this.#everReady) return;
+        // It was well before: another start is tried, a little later each time.
+        if (this.#everReady) return void worker.process.kill("SIGKILL");
         this.#fault ??= new GatewayError(message.code, { message: message.message });
         this.stop();
         break;

@@ -83,13 +83,8 @@ export class Session {
   }
 
   refuse(code: ErrorCode, message: string | null, param: string | null, clientEventId: string | null): void {
-    this.dispatch({
-      type: "refused",
-      code,
-      message: message ?? errorTable[code].message,
-      param,
-      clientEventId,
-    });
+    const text = message ?? errorTable[code].message;
+    this.dispatch({ type: "refused", code, message: text, param, clientEventId });
   }
 
   /** Input audio in the session's format; copied before it returns. */
@@ -97,6 +92,11 @@ export class Session {
     if (this.#channel.write(bytes, readAtMs) === "full") {
       this.refuse("input_audio_backlog_full", null, "audio", clientEventId);
     }
+  }
+
+  /** Something that was sent is still to be heard. */
+  get sounds(): boolean {
+    return this.#playbacks.conversation.position()?.unheard === true;
   }
 
   get receivedSamples(): number {

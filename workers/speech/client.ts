@@ -78,6 +78,8 @@ export interface EngineClient {
 
 const FIRST_BACKOFF_MS = 25;
 const MAX_BACKOFF_MS = 1000;
+/** An engine that reads nothing for so long that this much waits is asked no more. */
+const MAX_UNSENT_BYTES = 32 * 1024 * 1024;
 const DEFAULT_MAX_IN_FLIGHT = 256;
 const DEFAULT_MAX_RESENDS = 2;
 /** Calls that one caller alone has at once (an utterance heard at its pause and at its end, the pieces of a reply): no queue yet. */
@@ -162,6 +164,9 @@ class SocketEngineClient implements EngineClient {
     if (this.closed) return Promise.resolve({ outcome: "failed", code: "unavailable", message: "closed" });
     if (this.pending.size >= this.options.maxInFlight) {
       return Promise.resolve({ outcome: "failed", code: "overloaded", message: "too many calls in flight" });
+    }
+    if ((this.socket?.writableLength ?? 0) > MAX_UNSENT_BYTES) {
+      return Promise.resolve({ outcome: "failed", code: "overloaded", message: "the engine reads nothing" });
     }
     if (this.options.failWhenLost && this.everConnected && !this.connected) {
       return Promise.resolve({ outcome: "failed", code: "unavailable", message: "the engine is away" });

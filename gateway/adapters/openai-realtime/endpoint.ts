@@ -41,7 +41,7 @@ export interface EndpointObserver {
 /** One connection that is served. */
 interface Connection {
   readonly session: Session;
-  /** The reply in progress is over, or none is. */
+  /** Nobody speaks, nothing is answered, and what was said has been heard. */
   readonly idle: boolean;
   close(code: number, reason: string): void;
 }
@@ -55,22 +55,27 @@ export function createRealtimeEndpoint(options: EndpointOptions): RealtimeEndpoi
       return connections.size;
     },
     checkSession: (session) => void patchFromClientSecret(session),
-    open: (context, socket) => openConnection(options, connections, onChange, context, socket),
+    open: (context, socket) => {
+      const house = { connections, isDraining: () => draining !== null, onChange };
+      return openConnection(options, house, context, socket);
+    },
     drain: (signal) =>
       new Promise((resolve) => {
+        let poll: Timer | null = null;
         const finish = () => {
           draining = null;
           poll?.cancel();
           resolve();
         };
-        let poll: Timer | null = null;
         const check = () => {
+          poll?.cancel();
+          // Each goes as soon as its turn is over: the moment at which all are silent may never come.
+          for (const connection of connections)
+            if (connection.idle) connection.close(closeCodes.serverRestart, "server_restart");
           if (signal.aborted || [...connections].every((connection) => connection.idle)) return finish();
           poll = options.clock.timer(options.clock.nowMs() + drainPollMs, check);
         };
-        draining = () => {
-          if ([...connections].every((connection) => connection.idle)) finish();
-        };
+        draining = check;
         check();
       }),
     close: async () => {
@@ -85,10 +90,16 @@ const drainPollMs = 50;
 
 const nothing: SocketHandler = { onText() {}, onBinary() {}, onDrain() {}, onClose() {} };
 
+/** What connections share. */
+interface House {
+  readonly connections: Set<Connection>;
+  isDraining(): boolean;
+  onChange(): void;
+}
+
 function openConnection(
   options: EndpointOptions,
-  connections: Set<Connection>,
-  onChange: () => void,
+  { connections, isDraining, onChange }: House,
   context: RealtimeContext,
   socket: TransportSocket,
 ): SocketHandler {
@@ -150,7 +161,8 @@ function openConnection(
     session,
     get idle() {
       const { responses, input } = session.state;
-      return responses.length === 0 && input.pending.length === 0 && input.utterance === null;
+      const isBusy = responses.length > 0 || input.pending.length > 0 || input.utterance !== null;
+      return !isBusy && !session.sounds;
     },
     close: (code, reason) => socket.close(code, reason),
   };
@@ -162,7 +174,13 @@ function openConnection(
     inputFormat: () => session.state.config.input.format,
     receivedSamples: () => session.receivedSamples,
   };
-  const take = (decoded: Decoded) => takeEvent(session, decoded, socket.readAtMs);
+  const take = (decoded: Decoded) => {
+    if (isDraining() && asksForMore(session, decoded)) {
+      const { clientEventId } = decoded.command;
+      return session.refuse("draining", null, null, clientEventId);
+    }
+    takeEvent(session, decoded, socket.readAtMs);
+  };
   return {
     onText: (text) => take(decodeClientEvent(text, decoding)),
     onBinary: (bytes) => take(decodeBinaryAppend(bytes, decoding)),
@@ -175,6 +193,12 @@ function openConnection(
       onChange();
     },
   };
+}
+
+/** It would begin a turn; to answer a function's output ends the one at work. */
+function asksForMore({ state }: Session, decoded: Decoded): decoded is Extract<Decoded, { kind: "command" }> {
+  if (decoded.kind !== "command" || decoded.command.type !== "createResponse") return false;
+  return state.items.at(-1)?.item.type !== "function_call_output";
 }
 
 function takeEvent(session: Session, decoded: Decoded, readAtMs: number): void {
