@@ -42,6 +42,8 @@ export interface HeardReply {
 /** What a call is held with. */
 export interface CallDependencies extends SessionDependencies {
   brokenVoices(tenant: string): number;
+  /** The spare recogniser knows the callers' language: with it nobody need be asked to say it again. */
+  spareUnderstands: boolean;
 }
 
 export interface CallReport {
@@ -145,7 +147,7 @@ export class SimCall {
     const askedAtMs = clock.nowMs() + speakMs;
     // To what nobody understood there is an apology.
     const isTo = (reply: { question: string | null }) =>
-      reply.question === question || reply.question === null;
+      reply.question === question || (reply.question === null && !this.#deps.spareUnderstands);
     const answered = () => this.replies.slice(before).some((reply) => isTo(reply) && reply.toolCalls === 0);
     const sounds = () => [...this.#open.values()].find(isTo);
     const cutAfterMs = this.#dice.whole(300, 4_000);

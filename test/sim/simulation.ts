@@ -128,7 +128,8 @@ function buildSession(
   );
   // Some callers speak a language that the spare does not know: it says so at once, while they speak on.
   const refusing: Weather = { ...calm, draw: () => ({ kind: "refuse" }) };
-  stt.push(createSimStt("embedded", dice.chance(0.05) ? refusing : calm, script));
+  const spareUnderstands = !dice.chance(0.05);
+  stt.push(createSimStt("embedded", spareUnderstands ? calm : refusing, script));
   const watch = watchChains(clock, weather, dice.fork(), mutant);
   if (mutant === "drops the floor") for (const links of [ai, tts, stt]) links.pop();
   // Some operators are in a hurry.
@@ -137,6 +138,7 @@ function buildSession(
   return {
     clock,
     voicesTellWords,
+    spareUnderstands,
     watch,
     brokenVoices: watch.brokenVoices,
     replies: createReplyRunner({
