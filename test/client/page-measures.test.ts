@@ -24,6 +24,8 @@ async function takeTurn({ page }: Stage, peer: FakePeer, number: number, questio
   sendReplyAudio(peer, makeNoise(12_000));
   endReply(peer, response, answered, "A voice gateway.");
   peer.send(reportOf(response));
+  // It is shown before the reply; what comes after the report is that the reply is over.
+  await page.locator("#turns summary").nth(number - 1).waitFor();
   await page.getByText("Listening. Say something.").waitFor();
 }
 
@@ -40,12 +42,10 @@ describe.skipIf(mustSkipChromium())("the page's measures, in Chromium", () => {
   it("shows each turn's ledger as a waterfall, the time until it was heard, and the session's sums", async () => {
     const page = await open(stage);
     const peer = await talk(stage);
-    await expect
-      .poll(() => page.evaluate(() => document.getElementById("meter")!.getAttribute("aria-valuetext")), {
-        timeout: 10_000,
-      })
-      .not.toBe("off");
-    await page.waitForTimeout(2500);
+    // The voice is heard, and over.
+    const level = async () => Number(await page.locator("#meter").getAttribute("aria-valuenow"));
+    await expect.poll(level, { timeout: 20_000, interval: 50 }).toBeGreaterThan(15);
+    await expect.poll(level, { timeout: 20_000 }).toBeLessThan(10);
     await takeTurn(stage, peer, 1, "What is Parley?");
     const waits = await page.evaluate(() => [...window.parley.waits]);
     expect(waits).toHaveLength(1);
