@@ -25,7 +25,10 @@ async function takeTurn({ page }: Stage, peer: FakePeer, number: number, questio
   endReply(peer, response, answered, "A voice gateway.");
   peer.send(reportOf(response));
   // It is shown before the reply; what comes after the report is that the reply is over.
-  await page.locator("#turns summary").nth(number - 1).waitFor();
+  await page
+    .locator("#turns summary")
+    .nth(number - 1)
+    .waitFor();
   await page.getByText("Listening. Say something.").waitFor();
 }
 
