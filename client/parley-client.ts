@@ -20,7 +20,7 @@ import {
 import { Emitter } from "./emitter.ts";
 import { gateLevelOf, spokenWordsOf } from "./extension-events.ts";
 import { mergeSettings } from "./merge-settings.ts";
-import { errorOfEvent, ParleyError } from "./parley-error.ts";
+import { errorOfEvent, isRefusal, ParleyError } from "./parley-error.ts";
 import { PendingUpdates } from "./pending-updates.ts";
 import type { Heard } from "./playback-queue.ts";
 import { parseServerEvent } from "./server-event-shapes.ts";
@@ -128,8 +128,7 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
       this.remember(settings);
       return session;
     } catch (error) {
-      const refused = error instanceof ParleyError && error.details.eventId !== undefined;
-      if (!refused) this.remember(settings);
+      if (!isRefusal(error)) this.remember(settings);
       throw error;
     }
   }

@@ -134,6 +134,11 @@ export class ParleyError extends Error {
   }
 }
 
+/** Whether the server refused what was asked of it (and did not only fail to answer). */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ParleyError && error.details.eventId !== undefined;
+}
+
 function wordsFor(code: string): string | undefined {
   return Object.hasOwn(plainWords, code) ? plainWords[code as ErrorCode] : undefined;
 }

@@ -6,7 +6,7 @@ import { mergeSettings } from "./merge-settings.ts";
 import { Microphone } from "./microphone.ts";
 import { listMicrophones } from "./microphone-devices.ts";
 import type { ParleyClient } from "./parley-client.ts";
-import { ParleyError } from "./parley-error.ts";
+import { isRefusal, ParleyError } from "./parley-error.ts";
 import type { Heard, ReplyAudio } from "./playback-queue.ts";
 import { Player } from "./player.ts";
 import { ReplyWords } from "./reply-words.ts";
@@ -211,8 +211,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
       await this.client.configure(this.#wanted());
     } catch (error) {
       // What the server refused is not asked for again.
-      const refused = error instanceof ParleyError && error.details.eventId !== undefined;
-      if (refused && this.#session === merged) this.#session = before;
+      if (isRefusal(error) && this.#session === merged) this.#session = before;
       throw error;
     }
   }

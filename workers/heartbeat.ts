@@ -16,9 +16,9 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Watches one process (a gateway, a speech engine) for standing still without dying. It counts rounds without an answer, not milliseconds:
- * a supervisor that stood still itself (a suspended machine) makes one round of all that time, and reads the answers
- * that wait for it before the next.
+ * Watches one process (a gateway, a speech engine) for standing still without dying. It counts rounds without an
+ * answer, not milliseconds: a supervisor that stood still itself (a suspended machine) makes one round of all that
+ * time, and reads the answers that wait for it before the next.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;

@@ -63,7 +63,8 @@ describe("a caller who lets an answer go on that they had stopped", () => {
     const whole = said("assistant", sentences.join(" "));
     const messages = [question, whole, said("user", "Go on.")];
     expect((await reply({ messages, passages })).text).toContain("That is all that I know about it.");
-    const rows = "gate: ms 5.5, owner gateway. Ask for it with `?debug=1`.";
+    const rows =
+      "Ask for it with `?debug=1`. One turn (the first after a start). endpoint: ms 500.0, owner speaker. gate: ms 5.5, owner gateway.";
     const code = [...passages, { id: "2", source: "Latency", text: rows, score: 0.6 }];
     expect((await reply({ messages, passages: code })).text).toContain("That is all that I know about it.");
   });

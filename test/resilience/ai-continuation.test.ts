@@ -5,17 +5,8 @@ import { aiPolicy } from "../../gateway/resilience/ai-policy.ts";
 import { createChain } from "../../gateway/resilience/chain.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";
 import type { Step } from "./fake-providers.ts";
-import { collect, createFakeProvider, openContext, text } from "./fake-providers.ts";
+import { collect, createFakeProvider, openContext, aiRequest as request, text } from "./fake-providers.ts";
 
-const request: AiRequest = {
-  instructions: "",
-  messages: [{ role: "user", text: "Hello?" }],
-  passages: [],
-  tools: [],
-  toolChoice: "auto",
-  spokenPrefix: "",
-  maxOutputTokens: null,
-};
 const ai = (name: string, ...steps: Step<AiChainEvent>[]) =>
   createFakeProvider<AiRequest, AiChainEvent>(name, steps);
 const call = (callId: string): Step<AiChainEvent> => ({

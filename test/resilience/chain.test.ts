@@ -15,18 +15,16 @@ import { createChain, drainMs } from "../../gateway/resilience/chain.ts";
 import { ttsDeadlines, ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";
 import type { Step } from "./fake-providers.ts";
-import { collect, createFakeProvider, openContext, sound, text, word } from "./fake-providers.ts";
-
-const aiRequest: AiRequest = {
-  instructions: "",
-  messages: [{ role: "user", text: "Hello?" }],
-  passages: [],
-  tools: [],
-  toolChoice: "auto",
-  spokenPrefix: "",
-  maxOutputTokens: null,
-};
-const ttsRequest: TtsRequest = { text: "one two three four", voice: "v", speedRatio: 1, sampleRateHz: 8000 };
+import {
+  aiRequest,
+  collect,
+  createFakeProvider,
+  openContext,
+  sound,
+  text,
+  ttsRequest,
+  word,
+} from "./fake-providers.ts";
 
 const ai = (name: string, steps: Step<AiChainEvent>[]) =>
   createFakeProvider<AiRequest, AiChainEvent>(name, steps);

@@ -1,11 +1,29 @@
 import type { Clock } from "../../gateway/clock.ts";
 import type {
+  AiRequest,
   CallContext,
   EndEvent,
   Provider,
   ProviderFault,
   TtsEvent,
+  TtsRequest,
 } from "../../gateway/providers/provider.ts";
+
+export const aiRequest: AiRequest = {
+  instructions: "",
+  messages: [{ role: "user", text: "Hello?" }],
+  passages: [],
+  tools: [],
+  toolChoice: "auto",
+  spokenPrefix: "",
+  maxOutputTokens: null,
+};
+export const ttsRequest: TtsRequest = {
+  text: "one two three four",
+  voice: "v",
+  speedRatio: 1,
+  sampleRateHz: 8000,
+};
 
 /** What a fake does, one step after the other: waits, yields, hangs or fails; it completes after the last. */
 export type Step<Event> =

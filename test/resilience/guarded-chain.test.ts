@@ -4,10 +4,9 @@ import type { AiChainEvent } from "../../gateway/resilience/ai-policy.ts";
 import { aiDeadlines, aiPolicy } from "../../gateway/resilience/ai-policy.ts";
 import { createChain } from "../../gateway/resilience/chain.ts";
 import type { Step } from "./fake-providers.ts";
-import { collect, openContext, text } from "./fake-providers.ts";
+import { aiRequest, collect, openContext, text } from "./fake-providers.ts";
 import {
   ai,
-  aiRequest,
   callAi,
   callAiNow,
   openMemory,

@@ -8,19 +8,8 @@ import { beginMs } from "../../gateway/resilience/link-run.ts";
 import { ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
 import type { FakeClock } from "../turn/fake-clock.ts";
 import type { Step } from "./fake-providers.ts";
-import { collect, openContext, sound, text } from "./fake-providers.ts";
-import {
-  ai,
-  aiRequest,
-  callAi,
-  earnHedges,
-  openWorld,
-  remember,
-  tts,
-  ttsRequest,
-  type World,
-  withTools,
-} from "./guarded-world.ts";
+import { aiRequest, collect, openContext, sound, text, ttsRequest } from "./fake-providers.ts";
+import { ai, callAi, earnHedges, openWorld, remember, tts, type World, withTools } from "./guarded-world.ts";
 
 describe("a hedge", () => {
   it("starts the next vendor past the p95 of the first; the first useful output wins, the loser is cancelled", async () => {

@@ -3,8 +3,8 @@ import type { CallContext, TtsEvent, TtsProvider, TtsRequest } from "../../gatew
 import { createChain } from "../../gateway/resilience/chain.ts";
 import { ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
 import type { FakeProvider, Step } from "./fake-providers.ts";
-import { collect, openContext, sound, text } from "./fake-providers.ts";
-import { ai, callAi, openMemory, openWorld, tts, ttsRequest, type World } from "./guarded-world.ts";
+import { collect, openContext, sound, text, ttsRequest } from "./fake-providers.ts";
+import { ai, callAi, openMemory, openWorld, tts, type World } from "./guarded-world.ts";
 
 describe("the voice of a conversation", () => {
   const dying: Step<TtsEvent>[] = [sound(4000), { fail: "provider_unavailable" }];

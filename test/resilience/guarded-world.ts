@@ -17,24 +17,9 @@ import type { Guards } from "../../gateway/resilience/guard.ts";
 import { createGuards } from "../../gateway/resilience/guard.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";
 import type { FakeProvider, Step } from "./fake-providers.ts";
-import { collect, createFakeProvider, openContext } from "./fake-providers.ts";
+import { aiRequest, collect, createFakeProvider, openContext } from "./fake-providers.ts";
 
-export const aiRequest: AiRequest = {
-  instructions: "",
-  messages: [{ role: "user", text: "Hello?" }],
-  passages: [],
-  tools: [],
-  toolChoice: "auto",
-  spokenPrefix: "",
-  maxOutputTokens: null,
-};
 export const withTools = { tools: [{ name: "f" }] };
-export const ttsRequest: TtsRequest = {
-  text: "one two three four",
-  voice: "v",
-  speedRatio: 1,
-  sampleRateHz: 8000,
-};
 
 export type Steps<Event> = Step<Event>[] | ((request: unknown, call: number) => Step<Event>[]);
 export const ai = (name: string, steps: Steps<AiChainEvent>) =>

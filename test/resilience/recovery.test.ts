@@ -8,18 +8,9 @@ import { createGuards } from "../../gateway/resilience/guard.ts";
 import { sttPolicy } from "../../gateway/resilience/stt-policy.ts";
 import { createSystemClock } from "../../gateway/system-clock.ts";
 import type { Step } from "./fake-providers.ts";
-import { collect, createFakeProvider, openContext, text } from "./fake-providers.ts";
+import { aiRequest, collect, createFakeProvider, openContext, text } from "./fake-providers.ts";
 
 const resetMs = 10_000;
-const aiRequest: AiRequest = {
-  instructions: "",
-  messages: [{ role: "user", text: "Hello?" }],
-  passages: [],
-  tools: [],
-  toolChoice: "auto",
-  spokenPrefix: "",
-  maxOutputTokens: null,
-};
 
 let guards: Guards;
 let probes: string[] = [];

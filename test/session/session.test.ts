@@ -2,6 +2,12 @@ import { describe, expect, it } from "vitest";
 import type { NewItem } from "../../gateway/session/domain.ts";
 import { Room } from "./room.ts";
 
+/** A recogniser's last word. */
+type EarlyWord =
+  | { type: "failed"; code: string; message: string }
+  | { type: "final"; text: string; untilSample: number };
+const gone = { type: "failed", code: "provider_unavailable", message: "Gone." } as const;
+
 describe("a session", () => {
   it("listens, answers and speaks, and closes the turn's line of time with the first byte", async () => {
     const room = new Room();
@@ -119,46 +125,44 @@ describe("a session", () => {
     room.session.close();
   });
 
+  /** Somebody speaks, and the recogniser says its last word before they are done. */
+  async function hearTooEarly(
+    early: EarlyWord,
+  ): Promise<{ room: Room; say: (word: EarlyWord) => Promise<void> }> {
+    const room = new Room();
+    const say = async (word: EarlyWord) => {
+      room.hearings.at(-1)!.push({ ...word, provider: "ears", attempts: [], usage: {} });
+      await room.clock.settle();
+    };
+    room.channel.receivedSamples = room.channel.readableSamples = 40_000;
+    room.hear({ type: "onset", sample: 16_000 });
+    await room.clock.settle();
+    await say(early);
+    expect(room.hearings).toHaveLength(1);
+    room.hear({ type: "pause", sample: 32_000 });
+    room.hear({ type: "alarm", key: "turn:end", sample: 40_000 });
+    await room.clock.settle();
+    return { room, say };
+  }
+
   it.each([
-    ["fails", { type: "failed", code: "provider_unavailable", message: "Gone." }],
+    ["fails", gone],
     ["is done", { type: "final", text: "The first half", untilSample: 20_000 }],
   ] as const)(
     "asks a recogniser that %s while its speaker goes on once more at the end",
     async (_how, early) => {
-      const room = new Room();
-      const rest = { provider: "ears", attempts: [], usage: {} };
-      room.channel.receivedSamples = room.channel.readableSamples = 40_000;
-      room.hear({ type: "onset", sample: 16_000 });
-      await room.clock.settle();
-      room.hearings[0]!.push({ ...early, ...rest });
-      await room.clock.settle();
-      expect(room.hearings).toHaveLength(1);
-      room.hear({ type: "pause", sample: 32_000 });
-      room.hear({ type: "alarm", key: "turn:end", sample: 40_000 });
-      await room.clock.settle();
+      const { room, say } = await hearTooEarly(early);
       expect(room.hearings).toHaveLength(2);
       expect(room.hearings[1]!.audio.fromSample).toBe(room.hearings[0]!.audio.fromSample);
-      room.hearings[1]!.push({ type: "final", text: "The whole of it.", untilSample: 40_000, ...rest });
-      await room.clock.settle();
+      await say({ type: "final", text: "The whole of it.", untilSample: 40_000 });
       expect(room.replies[0]!.request.messages).toEqual([{ role: "user", text: "The whole of it." }]);
       room.session.close();
     },
   );
 
-  it("apologises, and answers the next turn, when no recogniser has a word for a turn", async () => {
-    const room = new Room();
-    const gone = { type: "failed", code: "provider_unavailable", message: "Gone." } as const;
-    const rest = { provider: "ears", attempts: [], usage: {} };
-    room.channel.receivedSamples = room.channel.readableSamples = 40_000;
-    room.hear({ type: "onset", sample: 16_000 });
-    await room.clock.settle();
-    room.hearings[0]!.push({ ...gone, ...rest });
-    await room.clock.settle();
-    room.hear({ type: "pause", sample: 32_000 });
-    room.hear({ type: "alarm", key: "turn:end", sample: 40_000 });
-    await room.clock.settle();
-    room.hearings[1]!.push({ ...gone, ...rest });
-    await room.clock.settle();
+  it("apologises when no recogniser has a word for a turn, and waits for it no more", async () => {
+    const { room, say } = await hearTooEarly(gone);
+    await say(gone);
     expect(room.replies.map(({ request }) => request.apology)).toEqual(["provider_unavailable"]);
     expect(room.session.state.input.pending).toEqual([]);
     room.session.close();

@@ -53,7 +53,7 @@ export function selectMore(passages: readonly Passage[], said: string): Selectio
     const lastSaid = sentences.findLastIndex((sentence) => !isNew(sentence));
     const rest = sentences
       .slice(lastSaid + 1)
-      .filter((sentence) => !/^(?:yes|no|not yet)\b.{0,12}$/i.test(sentence) && !isTableRow(sentence));
+      .filter((sentence) => !/^(?:yes|no|not yet)\b.{0,12}$/i.test(sentence) && !holdsTableRow(sentence));
     if (rest.length === 0) continue;
     const chosen = takeSome(rest);
     return { sentences: chosen, more: chosen.length < rest.length };
@@ -61,9 +61,9 @@ export function selectMore(passages: readonly Passage[], said: string): Selectio
   return null;
 }
 
-/** "gate: ms 5.5, owner gateway": nobody wants to hear a table to its end. */
-function isTableRow(sentence: string): boolean {
-  return /^[^.:]{1,40}: [\w ]{1,30} -?\d[\d.,]*, /.test(sentence);
+/** "gate: ms 5.5, owner gateway", also behind the sentence before it: nobody wants to hear a table to its end. */
+function holdsTableRow(sentence: string): boolean {
+  return /(?:^|[.)] )[^.:]{1,40}: [\w ]{1,30} -?\d[\d.,]*, /.test(sentence);
 }
 
 /** A passage's sentences as they are spoken. */
