@@ -1,5 +1,5 @@
 /** With the folder of a Piper or Kokoro voice in LOCAL_VOICE_DIR; `docs/local-engines.md` says how to get one. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { EndEvent, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
 import { createWhisperStt } from "../../gateway/providers/stt/whisper.ts";
 import { createLocalTts } from "../../gateway/providers/tts/local.ts";
@@ -161,7 +161,9 @@ describe("a folder that holds no voice", () => {
     expect(events).toMatchObject([
       { outcome: "failed", error: { code: "provider_unavailable", retryable: false } },
     ]);
-    expect(speech.states()["local-voices"]).toMatchObject({ state: "refused", restarts: 0 });
+    // Its call and its state come over two sockets, in either order.
+    await vi.waitFor(() => expect(speech.states()["local-voices"]?.state).toBe("refused"), 10_000);
+    expect(speech.states()["local-voices"]?.restarts).toBe(0);
     expect(speech.states().voices.state).not.toBe("down");
     await tts.close?.();
     await speech.close();
