@@ -4,7 +4,7 @@ import type { SessionEvent } from "./events.ts";
 import { samplesPerMs, type Utterance } from "./state.ts";
 import { takeFailure, takeTranscript } from "./transcripts.ts";
 import { isBackchannel } from "./turn-taking/backchannels.ts";
-import { interruptingMs, judgeBargeIn, probeAtMs } from "./turn-taking/barge-in.ts";
+import { interruptingMs, judgeBargeIn, probeAfterNodAtMs, probeAtMs } from "./turn-taking/barge-in.ts";
 import { announceSpeech, commitUtterance, dropSpeech } from "./utterances.ts";
 
 type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
@@ -57,7 +57,8 @@ export function coversPause({ lastVoicedSample, words, wordsUntilSample }: Utter
 
 /** @param fromSample - where the current stretch of speech began */
 function setProbe(change: Change, fromSample: number, index: number): void {
-  const atMs = probeAtMs[index];
+  const afterNod = (change.state.input.utterance?.noddedSamples ?? 0) > 0;
+  const atMs = (afterNod ? probeAfterNodAtMs : probeAtMs)[index];
   if (atMs !== undefined) change.alarm("barge:probe", fromSample + atMs * samplesPerMs);
 }
 
@@ -123,6 +124,7 @@ export function judge(change: Change, settled: Settled | null): void {
     paused: coversPause(utterance),
     ended: settled !== null && waiting !== null,
     held: utterance.held,
+    afterNod: utterance.noddedSamples > 0,
     short: utterance.lastVoicedSample !== null && spokenMs < change.state.limits.bargeInMs,
   });
   if (verdict === "resume") return liftDuck(change, utterance);

@@ -142,6 +142,7 @@ describe("short speech", () => {
     "Sorry?",
     "one moment",
     "2",
+    "Step",
     "Yes yes yes yes",
     "hold on",
   ])("opens with a request as %j", (words) => {

@@ -14,6 +14,7 @@ describe("speech over a reply", () => {
     ended: false,
     held: false,
     short: false,
+    afterNod: false,
   };
 
   it.each([
@@ -53,6 +54,10 @@ describe("speech over a reply", () => {
     ["is rejected as a nod that ended", { words: "yeah", paused: true, ended: true }, "reject"],
     ["is rejected as a noise that ended", { words: "", ended: true }, "reject"],
     ["interrupts by any other final words", { words: "Berlin", ended: true }, "commit"],
+    ["waits as a nod that may lead on", { words: "okay, and" }, "wait"],
+    ["interrupts when it leads on after a pause", { words: "okay, and", afterNod: true }, "commit"],
+    ["waits as a second nod after a pause", { words: "yeah, yeah", afterNod: true }, "wait"],
+    ["waits as a hum after a pause", { words: "and, oh", afterNod: true }, "wait"],
     ["waits on as a drawn-out nod", { words: "okay okay", held: true }, "wait"],
     ["interrupts when a drawn-out nod becomes more", { words: "okay it is", held: true }, "commit"],
   ] as const)("%s", (_name, known, verdict) => {

@@ -190,9 +190,22 @@ describe("speech over a reply, for a client that ducks", () => {
     expect(talk.words("Yeah.", 5_400).said).toEqual(["unduck"]);
     talk.resumed(5_700);
     expect(talk.alarmMs("barge:duck")).toBe(5_920);
-    expect(talk.alarmMs("barge:probe")).toBe(6_020);
     expect(talk.alarmMs("barge:commit")).toBe(6_400);
     expect(talk.alarm("barge:duck").said).toEqual(["duck"]);
+  });
+
+  it("listens early and often into what follows a nod, and stops at the word that leads on", () => {
+    const talk = overReply();
+    talk.pause(5_400);
+    talk.words("Okay.", 5_400);
+    talk.resumed(5_700);
+    const probesMs: (number | null)[] = [];
+    for (let index = 0; index < 5; index++) {
+      probesMs.push(talk.alarmMs("barge:probe"));
+      if (probesMs[index] !== null) talk.alarm("barge:probe");
+    }
+    expect(probesMs).toEqual([5_860, 5_960, 6_080, 6_220, null]);
+    expect(talk.words("Okay, and", 5_860).said).toEqual(expect.arrayContaining(interrupted));
   });
 
   it("goes on being judged after a restore", () => {

@@ -23,12 +23,12 @@ const maxNods = 3;
 /** Hums are spelled in many ways: "Mm-hmm", "Uh-huh", "Hmm", "Mhm". */
 const hum = /^[mhu]+(?:-[mhu]+)*$/;
 
-/** Words that ask for the floor however short they are: objections, questions, commands. */
+/** Words that ask for the floor however short they are: objections, questions, commands ("step" is Whisper's "stop"). */
 const interrupters = new Set(
   (
     "actually again agent back be but can cancel change could don't enough excuse exit faster goodbye hang " +
     "hello help hey hold how human let listen look louder moment nah never next no nope not operator pardon pause " +
-    "please question quiet quit repeat second shush shut skip slower softer sorry stop wait what what's when where " +
+    "please question quiet quit repeat second shush shut skip slower softer sorry start step stop wait what what's when where " +
     "which who whoa who's why would wrong zero one two three four five six seven eight nine ten"
   ).split(" "),
 );
@@ -82,6 +82,16 @@ export function opensWithRequest(text: string): boolean {
   const words = wordsOf(text);
   const nods = leadingNods(words);
   return isInterrupter(words[nods.words]) || (nods.words === words.length && nods.count > maxNods);
+}
+
+/** They lead from a nod to what somebody has to say; alone they are what Whisper makes of a hum. */
+const links = new Set(["and", "but", "so"]);
+
+/** True when a nod leads on to something ("okay, and"); only for speech that goes on after a nod and a pause. */
+export function goesOnAfterNod(text: string): boolean {
+  const words = wordsOf(text);
+  const at = words.findIndex((word, index) => index > 0 && links.has(word));
+  return at > 0 && leadingNods(words.slice(0, at)).words === at;
 }
 
 /** Words that are no nod when speech was cut off after that many, so many of them beyond its nods … */

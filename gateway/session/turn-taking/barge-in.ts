@@ -2,10 +2,20 @@
  * Whether speech over a reply is meant to interrupt it: pure, on durations and words. First the reply is turned down
  * (where the client does that), then it is stopped or comes back.
  */
-import { asksForFloor, isBackchannel, isWordless, mayBeNod, opensWithRequest } from "./backchannels.ts";
+import {
+  asksForFloor,
+  goesOnAfterNod,
+  isBackchannel,
+  isWordless,
+  mayBeNod,
+  opensWithRequest,
+} from "./backchannels.ts";
 
 /** Speech over the reply after which its words so far are asked for, while it goes on: before it is stopped, and once more for a nod that doesn't end. */
 export const probeAtMs: readonly number[] = [320, 620];
+
+/** The same for speech that goes on after a nod and a pause: only one word is missing to tell "yes, but" from "yes, yes". */
+export const probeAfterNodAtMs: readonly number[] = [160, 260, 380, 520];
 
 /** While it plays low, a reply can wait that much longer for the words. */
 const duckedMoreMs = 200;
@@ -41,6 +51,8 @@ export interface BargeInEvidence {
    * and what is said so shortly over somebody's speech is mostly a nod: only words that ask for the floor count.
    */
   short: boolean;
+  /** It began with a nod and a pause. */
+  afterNod: boolean;
 }
 
 /** `resume`: it looks like a nod, the reply can be turned up again, but more may come. */
@@ -54,9 +66,11 @@ export function judgeBargeIn({
   ended,
   held,
   short,
+  afterNod,
 }: BargeInEvidence): BargeInVerdict {
   if (words === null) return "wait";
   const whole = ended || paused;
+  if (afterNod && goesOnAfterNod(words)) return "commit";
   if (whole && short ? opensWithRequest(words) : asksForFloor(words, heardMs)) return "commit";
   if (isBackchannel(words) || (!whole && mayBeNod(words)) || (whole && short)) {
     if (ended) return "reject";
