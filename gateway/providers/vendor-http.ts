@@ -82,20 +82,37 @@ export function createVendorHttp(clock: Clock, readRefusal: ReadRefusal = () => 
   };
 }
 
-/** A provider's `check`: null when `ask` resolves, else what its failure means. Never rejects. */
+/**
+ * A provider's `check`: null when `ask` resolves, else what its failure means. Never rejects.
+ *
+ * @param otherwise - what is asked where there is no address for `ask` (404, 405): many servers that speak like a vendor
+ *   answer questions, and none about themselves
+ */
 export async function probe(
   ask: () => Promise<unknown>,
   signal: AbortSignal,
   faultOf: (err: unknown) => ProviderFault = faultFromError,
+  otherwise: (() => Promise<unknown>) | null = null,
 ): Promise<ProviderFault | null> {
   try {
     await ask();
     return null;
   } catch (err) {
-    return signal.aborted
-      ? vendorFault("the vendor did not answer in time", "provider_timeout")
-      : faultOf(err);
+    if (signal.aborted) return vendorFault("the vendor did not answer in time", "provider_timeout");
+    const fault = faultOf(err);
+    return otherwise !== null && isNoAddress(fault) ? probe(otherwise, signal, faultOf) : fault;
   }
+}
+
+/** Reads a stream to its end. */
+export async function drain(stream: AsyncIterable<unknown>): Promise<void> {
+  const pieces = stream[Symbol.asyncIterator]();
+  while (!(await pieces.next()).done);
+}
+
+/** Whether the vendor has no such address, or takes no such call there. */
+export function isNoAddress({ message }: ProviderFault): boolean {
+  return /\(40[45]\)/.test(message);
 }
 
 const globalDispatcher = Symbol.for("undici.globalDispatcher.1");

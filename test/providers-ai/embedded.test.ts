@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { speakSentence } from "../../gateway/providers/ai/embedded/speech.ts";
-import { estimateTokens } from "../../gateway/providers/ai/embedded/tokens.ts";
 import { createEmbeddedAi } from "../../gateway/providers/ai/embedded.ts";
+import { estimateTokens } from "../../gateway/providers/ai/tokens.ts";
 import type { AiMessage, Passage } from "../../gateway/providers/provider.ts";
 import { buildQuery } from "../../gateway/state/knowledge/query.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";

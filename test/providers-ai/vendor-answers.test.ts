@@ -126,11 +126,9 @@ describe.each(names)("an answer by %s", (name) => {
     expect(events).toMatchObject([{ type: "end", outcome: "completed" }]);
   });
 
-  it("tells what a cancelled or broken answer used, as far as the vendor said it", async () => {
+  it("tells what a cancelled or broken answer used, by the vendor's count or an estimate", async () => {
     const { end } = await ask(name, long, { kind: "cut", afterPieces: 2 });
-    // OpenAI counts at the end only.
-    if (name === "openai") expect(end.usage).toEqual({});
-    else expect(end.usage.inputTokens).toBeGreaterThan(0);
+    expect(end.usage.inputTokens).toBeGreaterThan(0);
   });
 
   it("reads when to come back, in the header or in the body", async () => {

@@ -1,7 +1,8 @@
 /** How a vendor's answer becomes our events: rubbish is refused, arguments are handed on whole and once. */
-import type { AiEvent, AiProvider } from "../provider.ts";
+import type { AiEvent, AiProvider, Usage } from "../provider.ts";
 import { malformedAnswer, VendorError } from "../vendor-fault.ts";
 import type { StreamCall } from "../vendor-stream.ts";
+import { estimateTokens } from "./tokens.ts";
 
 /** What an AI provider yields before its end. */
 export type AiOutput = Exclude<
@@ -49,11 +50,16 @@ function orNone(text: string): string {
   return text.trim() === "" ? "{}" : text;
 }
 
-function isObject(text: string): boolean {
+export function isObject(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value);
   } catch {
     return false;
   }
+}
+
+/** Counts what was written where the vendor did not get to say it: it is charged all the same. */
+export function countWritten(usage: Usage, written: string): void {
+  usage.outputTokens = Math.max(usage.outputTokens ?? 0, estimateTokens(written));
 }

@@ -9,14 +9,16 @@ import {
   malformedAnswer,
   requestFault,
 } from "../vendor-fault.ts";
-import { createVendorHttp, probe } from "../vendor-http.ts";
+import { createVendorHttp, drain, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
 import type { AiOutput, PendingCall } from "./answer-sink.ts";
-import { appendArguments, emitCall, emitText, isWhole } from "./answer-sink.ts";
-import { claudeRequest } from "./claude-request.ts";
+import { appendArguments, countWritten, emitCall, emitText, isWhole } from "./answer-sink.ts";
+import type { ClaudeFit } from "./claude-request.ts";
+import { claudeRequest, fitOfClaude } from "./claude-request.ts";
 import { clientFunctionName } from "./dialogue.ts";
+import { parameterFault } from "./model-fit.ts";
 
 const name = "claude";
 const ownUrl = "https://api.anthropic.com";
@@ -31,24 +33,50 @@ export function createClaudeAi({ clock, apiKey, url, model }: VendorOptions): Ai
     // Trying again is the chain's decision, and error texts are nobody's to read.
     ...{ maxRetries: 0, logLevel: "off" },
   });
+  const asking: Asking = { client, model, fit: fitOfClaude(model) };
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(name, context, (call) => answer(client, request, model, call), { faultOf }),
+      streamFromVendor(name, context, (call) => answer(asking, request, call), { faultOf }),
     warm: () => http.warm(baseURL),
-    check: (signal) => probe(() => client.models.retrieve(model, {}, { signal }), signal, faultOf),
+    check(signal) {
+      const ask = () => client.models.retrieve(model, {}, { signal });
+      const short = { model, max_tokens: 1, messages: [{ role: "user" as const, content: "Hello." }] };
+      const say = () => client.messages.create({ ...short, stream: true }, { signal }).then(drain);
+      return probe(ask, signal, faultOf, url === null ? null : say);
+    },
     close: () => http.close(),
   };
 }
 
+interface Asking {
+  client: Anthropic;
+  model: string;
+  fit: ClaudeFit;
+}
+
+/** Asks again at once where the model refuses the way in which it was asked; each way is refused once. */
+async function ask({ client, model, fit }: Asking, request: AiRequest, signal: AbortSignal) {
+  for (;;) {
+    const { way: thinking } = fit.thinking;
+    const { way: forcing } = fit.forcing;
+    try {
+      return await client.messages.create(claudeRequest(request, model, fit), { signal });
+    } catch (err) {
+      if (!fit.thinking.learns(err, thinking) && !fit.forcing.learns(err, forcing)) throw err;
+    }
+  }
+}
+
 async function answer(
-  client: Anthropic,
+  asking: Asking,
   request: AiRequest,
-  model: string,
   call: StreamCall<AiOutput>,
 ): Promise<ProviderFault | null> {
-  const stream = await client.messages.create(claudeRequest(request, model), { signal: call.signal });
-  const reading: Reading = { pending: new Map(), cut: false, stopReason: null, stopped: false };
+  const stream = await ask(asking, request, call.signal);
+  const reading: Reading = {
+    ...{ pending: new Map(), written: "", cut: false, stopReason: null, stopped: false },
+  };
   try {
     for await (const event of stream) {
       readEvent(event, reading, request, call);
@@ -57,6 +85,9 @@ async function answer(
   } catch (err) {
     // What breaks after the end is no loss.
     if (!reading.stopped) throw err;
+  } finally {
+    // The count comes with the end; what was written before is charged all the same.
+    if (!reading.stopped) countWritten(call.usage, reading.written);
   }
   return reading.stopped ? concludeAnswer(reading, call) : { ...brokenOff };
 }
@@ -64,6 +95,8 @@ async function answer(
 interface Reading {
   /** Function calls that are being written, by their block. */
   pending: Map<number, PendingCall>;
+  /** All that came, arguments too. */
+  written: string;
   /** A call ended in the middle of its arguments. */
   cut: boolean;
   stopReason: string | null;
@@ -90,9 +123,13 @@ function readEvent(
       }
       return;
     case "content_block_delta": {
-      if (event.delta.type === "text_delta") emitText(call, event.delta.text);
+      if (event.delta.type === "text_delta") {
+        reading.written += event.delta.text;
+        emitText(call, event.delta.text);
+      }
       const pending = reading.pending.get(event.index);
       if (event.delta.type === "input_json_delta" && pending !== undefined) {
+        reading.written += event.delta.partial_json;
         appendArguments(call, pending, event.delta.partial_json);
       }
       return;
@@ -155,11 +192,11 @@ interface ErrorBody {
 
 function readRefusal(status: number, body: unknown): ProviderFault | null {
   const { message } = (body as ErrorBody | null)?.error ?? {};
+  if (status !== 400 || typeof message !== "string") return null;
   // Said with 400, as if the request were to blame.
-  if (status === 400 && typeof message === "string" && /credit balance/i.test(message)) {
-    return keyFault("the vendor wants the account to be paid for (400)");
-  }
-  return null;
+  if (/credit balance/i.test(message)) return keyFault("the vendor wants the account to be paid for (400)");
+  if (/\bthinking\b/.test(message)) return parameterFault("thinking");
+  return /tool_choice|forced tool|tool choice/i.test(message) ? parameterFault("tool_choice") : null;
 }
 
 function faultOf(err: unknown): ProviderFault {

@@ -7,7 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { AiEvent, AiProvider, AiRequest, CallContext, EndEvent, ProviderFault } from "../provider.ts";
 import { type Answer, answerRequest } from "./embedded/answer.ts";
 import { continueAfter } from "./embedded/continuation.ts";
-import { estimateInputTokens, tokensOfWords } from "./embedded/tokens.ts";
+import { estimateInputTokens, tokensOfWords } from "./tokens.ts";
 
 export interface EmbeddedAiOptions {
   clock: Clock;

@@ -3,8 +3,18 @@ import type OpenAI from "openai";
 import type { AiRequest } from "../provider.ts";
 import type { DialogueTurn } from "./dialogue.ts";
 import { readDialogue, schemaOf, vendorCallId, vendorFunctionName } from "./dialogue.ts";
+import { ModelFit } from "./model-fit.ts";
 
 type Message = OpenAI.ChatCompletionMessageParam;
+
+/** How little a model is told to think; null: nothing is said. */
+export type OpenAiEffort = "none" | "low" | null;
+
+/** A guess by the model's name, corrected by its refusals. A voice can't wait for thoughts; these think unless told not to. */
+export function effortOfOpenAi(model: string, ofOpenAi: boolean): ModelFit<OpenAiEffort> {
+  const thinks = ofOpenAi && /^(gpt-(5\.\d|[6-9])|o\d)/.test(model);
+  return new ModelFit("reasoning_effort", thinks ? ["none", "low", null] : [null]);
+}
 
 /**
  * The body of `POST /chat/completions`.
@@ -15,6 +25,7 @@ export function openAiRequest(
   request: AiRequest,
   model: string,
   ofOpenAi: boolean,
+  effort: OpenAiEffort = effortOfOpenAi(model, ofOpenAi).way,
 ): OpenAI.ChatCompletionCreateParamsStreaming {
   const limit = request.maxOutputTokens;
   const tools: OpenAI.ChatCompletionFunctionTool[] = request.tools.map(
@@ -31,8 +42,7 @@ export function openAiRequest(
     messages: openAiMessages(request.instructions, readDialogue(request)),
     ...(tools.length === 0 ? {} : { tools, tool_choice: toolChoice(request.toolChoice) }),
     ...(limit === null ? {} : ofOpenAi ? { max_completion_tokens: limit } : { max_tokens: limit }),
-    // A voice can't wait for thoughts; these models think unless they are told not to.
-    ...(ofOpenAi && /^gpt-(5\.\d|6)/.test(model) ? { reasoning_effort: "none" } : {}),
+    ...(effort === null ? {} : { reasoning_effort: effort }),
   };
 }
 

@@ -10,14 +10,17 @@ import {
   requestFault,
   vendorFault,
 } from "../vendor-fault.ts";
-import { createVendorHttp, probe } from "../vendor-http.ts";
+import { createVendorHttp, drain, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
 import type { AiOutput, PendingCall } from "./answer-sink.ts";
-import { appendArguments, emitCall, emitText, isWhole } from "./answer-sink.ts";
+import { appendArguments, countWritten, emitCall, emitText, isObject, isWhole } from "./answer-sink.ts";
 import { clientFunctionName } from "./dialogue.ts";
-import { openAiRequest } from "./openai-request.ts";
+import { type ModelFit, parameterFault } from "./model-fit.ts";
+import { effortOfOpenAi, type OpenAiEffort, openAiRequest } from "./openai-request.ts";
+import { createThoughtFilter, type ThoughtFilter } from "./thought-filter.ts";
+import { estimateInputTokens } from "./tokens.ts";
 
 const name = "openai";
 const ownUrl = "https://api.openai.com/v1";
@@ -27,7 +30,7 @@ export function createOpenAiAi({ clock, apiKey, url, model }: VendorOptions): Ai
   const http = createVendorHttp(clock, readRefusal);
   const baseURL = url ?? ownUrl;
   const ofOpenAi = new URL(baseURL).hostname === new URL(ownUrl).hostname;
-  const asking: Asking = { model, ofOpenAi, makeId: () => `call_${clock.randomId(12)}` };
+  const makeId = () => `call_${clock.randomId(12)}`;
   const client = new OpenAI({
     // Everything is said here, so that the SDK does not ask the environment.
     ...{ apiKey: apiKey === "" ? "none" : apiKey, baseURL, fetch: http.fetch },
@@ -35,25 +38,48 @@ export function createOpenAiAi({ clock, apiKey, url, model }: VendorOptions): Ai
     // Trying again is the chain's decision, and error texts are nobody's to read.
     ...{ maxRetries: 0, logLevel: "off" },
   });
+  const asking: Asking = { client, model, ofOpenAi, effort: effortOfOpenAi(model, ofOpenAi), makeId };
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(name, context, (call) => answer(client, request, asking, call), { faultOf }),
+      streamFromVendor(name, context, (call) => answer(asking, request, call), { faultOf }),
     warm: () => http.warm(baseURL),
-    check: (signal) => probe(() => client.models.retrieve(model, { signal }), signal, faultOf),
+    check(signal) {
+      const ask = () => client.models.retrieve(model, { signal });
+      const short = { model, max_tokens: 1, messages: [{ role: "user" as const, content: "Hello." }] };
+      const say = () => client.chat.completions.create({ ...short, stream: true }, { signal }).then(drain);
+      return probe(ask, signal, faultOf, ofOpenAi ? null : say);
+    },
     close: () => http.close(),
   };
 }
 
 interface Asking {
+  client: OpenAI;
   model: string;
   ofOpenAi: boolean;
+  effort: ModelFit<OpenAiEffort>;
   makeId(): string;
 }
 
+/** Asks again at once where the model refuses the way in which it was asked; each way is refused once. */
+async function ask({ client, model, ofOpenAi, effort }: Asking, request: AiRequest, signal: AbortSignal) {
+  for (;;) {
+    const { way } = effort;
+    try {
+      return await client.chat.completions.create(openAiRequest(request, model, ofOpenAi, way), { signal });
+    } catch (err) {
+      if (!effort.learns(err, way)) throw err;
+    }
+  }
+}
+
 interface Reading {
-  /** Function calls that are being written, by their place. */
-  pending: Map<number, PendingCall>;
+  /** Function calls that are being written, in order. */
+  pending: (PendingCall & { index: number | undefined })[];
+  thoughts: ThoughtFilter;
+  /** All that came, thoughts and arguments too. */
+  written: string;
   finishReason: string | null;
   /** The model's own words of refusal. */
   refused: boolean;
@@ -62,14 +88,16 @@ interface Reading {
 }
 
 async function answer(
-  client: OpenAI,
+  asking: Asking,
   request: AiRequest,
-  { model, ofOpenAi, makeId }: Asking,
   call: StreamCall<AiOutput>,
 ): Promise<ProviderFault | null> {
-  const asked = openAiRequest(request, model, ofOpenAi);
-  const stream = await client.chat.completions.create(asked, { signal: call.signal });
-  const reading: Reading = { pending: new Map(), finishReason: null, refused: false, makeId };
+  const stream = await ask(asking, request, call.signal);
+  const { makeId } = asking;
+  const thoughts = createThoughtFilter();
+  const reading: Reading = {
+    ...{ pending: [], thoughts, written: "", finishReason: null, refused: false, makeId },
+  };
   try {
     for await (const chunk of stream) {
       readChunk(chunk, reading, request, call);
@@ -78,7 +106,14 @@ async function answer(
   } catch (err) {
     // What breaks after the end (the count of tokens comes behind it) is no loss.
     if (reading.finishReason === null) throw err;
+  } finally {
+    // The count comes last, and not from everybody; what was read and written is charged all the same.
+    if (call.usage.outputTokens === undefined) {
+      call.usage.inputTokens = estimateInputTokens(request);
+      countWritten(call.usage, reading.written);
+    }
   }
+  emitText(call, thoughts.flush());
   return concludeAnswer(reading, call);
 }
 
@@ -97,19 +132,17 @@ function readChunk(
   if (choice === undefined) return;
   const delta = choice.delta as typeof choice.delta | undefined;
   if (delta?.refusal) reading.refused = true;
-  emitText(call, delta?.content);
+  readText(delta?.content, reading, call);
   for (const part of delta?.tool_calls ?? []) {
-    let pending = reading.pending.get(part.index);
-    if (pending === undefined) {
-      pending = { callId: "", name: "", arguments: "" };
-      reading.pending.set(part.index, pending);
-    }
+    const pending = callOf(part, reading);
     // Said once, with the first part; some servers say it with every one.
     if (pending.callId === "" && part.id) pending.callId = part.id;
     if (pending.name === "" && part.function?.name) {
       pending.name = clientFunctionName(tools, part.function.name);
     }
-    appendArguments(call, pending, part.function?.arguments ?? "");
+    const written = part.function?.arguments ?? "";
+    reading.written += written;
+    appendArguments(call, pending, written);
   }
   if (choice.finish_reason !== null && choice.finish_reason !== undefined) {
     // Whole only now: arguments come in parts, and no part says that it is the last.
@@ -118,9 +151,36 @@ function readChunk(
   }
 }
 
+function readText(content: string | null | undefined, reading: Reading, call: StreamCall<AiOutput>): void {
+  if (typeof content !== "string" || content === "") return;
+  reading.written += content;
+  const spoken = reading.thoughts.push(content);
+  if (spoken !== "") emitText(call, spoken);
+  // It is at work; nothing that can be said has come yet.
+  else call.emit({ type: "text", delta: "" });
+}
+
+type CallPart = OpenAI.ChatCompletionChunk.Choice.Delta.ToolCall;
+
+/**
+ * The call that a part belongs to. Its place says so, but some servers give all calls the same place, or none: there a new id
+ * with a name begins a call, or a name after whole arguments.
+ */
+function callOf(part: CallPart, { pending }: Reading): Reading["pending"][number] {
+  const index = part.index as number | undefined;
+  const last = pending.findLast((one) => index === undefined || one.index === index);
+  const { name: named, arguments: given } = part.function ?? {};
+  const isOther = part.id
+    ? last?.callId !== "" && last?.callId !== part.id
+    : Boolean(given) && last?.arguments.trim() !== "" && last !== undefined && isObject(last.arguments);
+  if (last !== undefined && !(named && isOther)) return last;
+  const begun = { index, callId: "", name: "", arguments: "" };
+  pending.push(begun);
+  return begun;
+}
+
 function emitCalls({ pending, makeId }: Reading, call: StreamCall<AiOutput>): void {
-  for (const one of pending.values()) emitCall(call, { ...one, callId: one.callId || makeId() });
-  pending.clear();
+  for (const one of pending.splice(0)) emitCall(call, { ...one, callId: one.callId || makeId() });
 }
 
 function concludeAnswer(reading: Reading, call: StreamCall<AiOutput>): ProviderFault | null {
@@ -130,7 +190,10 @@ function concludeAnswer(reading: Reading, call: StreamCall<AiOutput>): ProviderF
     case "content_filter":
       return requestFault("the vendor's safety filter refused the request");
     case "length":
-      for (const one of reading.pending.values()) if (isWhole(one)) emitCall(call, one);
+      for (const one of reading.pending) {
+        const whole = { ...one, callId: one.callId || reading.makeId() };
+        if (isWhole(whole)) emitCall(call, whole);
+      }
       call.emit({ type: "incomplete", reason: "max_output_tokens" });
       return null;
   }
@@ -141,6 +204,7 @@ interface ErrorBody {
   code?: unknown;
   type?: unknown;
   message?: unknown;
+  param?: unknown;
 }
 
 const quotaMessage = "the vendor's account has no quota left";
@@ -155,7 +219,7 @@ function readRefusal(status: number, body: unknown): ProviderFault | null {
     return requestFault(`${filterMessage} (${status})`);
   }
   if (code === "model_not_found") return keyFault(`the vendor does not know the model (${status})`);
-  return null;
+  return status === 400 && error?.param === "reasoning_effort" ? parameterFault("reasoning_effort") : null;
 }
 
 /** Codes of errors inside a stream, where there is no status; servers that speak alike have numbers there. */

@@ -5,7 +5,7 @@
 import OpenAI from "openai";
 import type { ProviderFault, TtsEvent, TtsRequest } from "../provider.ts";
 import { brokenOff, faultFromError, keyFault, requestFault } from "../vendor-fault.ts";
-import { createVendorHttp, probe } from "../vendor-http.ts";
+import { createVendorHttp, isNoAddress, probe } from "../vendor-http.ts";
 import type { VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { openAudioIntake } from "./vendor-audio.ts";
@@ -103,8 +103,7 @@ export function createOpenAiTts(options: VoiceVendorOptions): PooledVoice {
     try {
       for (const one of (await client.models.list({ signal })).data ?? []) known.add(one.id);
     } catch (err) {
-      const fault = faultFromError(err);
-      if (url !== null && /\(40[45]\)/.test(fault.message)) return null;
+      if (url !== null && isNoAddress(faultFromError(err))) return null;
       throw err;
     }
     return known.size === 0 || known.has(model) ? null : keyFault("the vendor does not know the model");

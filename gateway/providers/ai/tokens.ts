@@ -1,6 +1,6 @@
 /** Tokens by rule of thumb: four for three words, the usual relation of English words to a model's tokens. */
-import type { AiRequest } from "../../provider.ts";
-import { countWords } from "./speech.ts";
+import type { AiRequest } from "../provider.ts";
+import { countWords } from "./embedded/speech.ts";
 
 /** @returns estimate; 0 for no words, never a fraction */
 export function estimateTokens(text: string): number {
