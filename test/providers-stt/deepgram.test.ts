@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
-import { createDeepgramStt } from "../../gateway/providers/stt/deepgram.ts";
+import { createDeepgramStt, deepgramLanguage } from "../../gateway/providers/stt/deepgram.ts";
+import { deepgramPhraseLimits, phrasesOf } from "../../gateway/providers/stt/prompt-phrases.ts";
 import { createSystemClock } from "../../gateway/system-clock.ts";
 import { callContext, collect } from "../contract/providers/provider-contract.ts";
 import { rangeOf, samplesFrom, silence } from "../providers/engines.ts";
@@ -121,8 +122,33 @@ describe("Deepgram's connection", () => {
     const { signal } = new AbortController();
     const asked = await collect(stt.stream({ audio, language: "tlh" }, callContext(signal)));
     expect(asked.at(-1)).toMatchObject({ error: { blame: "request" } });
+    // Phrases can be too many as well.
+    const expecting = await collect(stt.stream({ audio, prompt: "Parley" }, callContext(signal)));
+    expect(expecting.at(-1)).toMatchObject({ error: { blame: "request" } });
     expect((await collect(stt.stream({ audio }, callContext(signal)))).at(-1)).toMatchObject({
       error: { blame: "key" },
     });
+  });
+});
+
+describe("what Deepgram is asked for", () => {
+  it.each([
+    ["de-DE", "de"],
+    ["en-us", "en-US"],
+    ["en-CA", "en"],
+    ["pt_BR", "pt-BR"],
+    ["zh-hant", "zh-Hant"],
+    ["nb-NO", "no"],
+    ["multi", "multi"],
+  ])("is a language that it knows: %s is %s", (language, asked) => {
+    expect(deepgramLanguage(language)).toBe(asked);
+  });
+
+  it("is no more phrases than it takes", () => {
+    const codes = Array.from({ length: 200 }, (_, at) => `Z\u00fcrich ${at}`);
+    const phrases = phrasesOf(codes.join(", "), deepgramPhraseLimits);
+    expect(phrases.length).toBeGreaterThan(20);
+    expect(phrases).toEqual(codes.slice(0, phrases.length));
+    expect(Buffer.byteLength(phrases.join(" "))).toBeLessThanOrEqual(500);
   });
 });

@@ -30,8 +30,8 @@ export interface DeepgramSocketOptions {
   agent: Agent;
   /** After that long without audio. */
   keepAliveMs: number;
-  /** The language came with the request: an unknown one is the request's fault, not the settings'. */
-  languageAsked: boolean;
+  /** A language or phrases came with the request: what can't be done for it is the request's fault, not the settings'. */
+  hasWishes: boolean;
 }
 
 /** What arrives; set before anything else is done with the socket. */
@@ -56,7 +56,7 @@ export class DeepgramSocket {
   #fault: ProviderFault | null = null;
   #state: "connecting" | "open" | "closed" = "connecting";
 
-  constructor({ url, apiKey, clock, agent, keepAliveMs, languageAsked }: DeepgramSocketOptions) {
+  constructor({ url, apiKey, clock, agent, keepAliveMs, hasWishes }: DeepgramSocketOptions) {
     this.#clock = clock;
     this.#keepAliveMs = keepAliveMs;
     this.#epochMs = () => clock.epochMs();
@@ -72,7 +72,7 @@ export class DeepgramSocket {
       this.#fault = faultOfUpgrade(
         status,
         response.headers["retry-after"] ?? null,
-        languageAsked,
+        hasWishes,
         this.#epochMs(),
       );
       response.resume();
@@ -180,16 +180,16 @@ export class DeepgramSocket {
 /** How long a closing handshake may take. */
 const closeMs = 1_000;
 
-/** Our requests differ in language only, so a bad one is that, or the settings' model. */
+/** Our requests differ in language and phrases only, so a bad one is one of these, or the settings' model. */
 function faultOfUpgrade(
   status: number,
   retryAfter: string | null,
-  languageAsked: boolean,
+  hasWishes: boolean,
   epochMs: number,
 ): ProviderFault {
   if (status === 400) {
-    return languageAsked
-      ? requestFault("the recogniser refuses the language that was asked for (400)")
+    return hasWishes
+      ? requestFault("the recogniser refuses the language or the phrases that were asked for (400)")
       : keyFault("the recogniser knows no such model in that language (400)");
   }
   return faultFromStatus(status, retryAfter, epochMs);

@@ -6,7 +6,7 @@ import type { EarVendorOptions } from "../vendor-options.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
 import { DeepgramListening } from "./deepgram-listening.ts";
 import { DeepgramSocket, deepgramKeepAliveMs } from "./deepgram-socket.ts";
-import { phrasesOf } from "./prompt-phrases.ts";
+import { deepgramPhraseLimits, phrasesOf } from "./prompt-phrases.ts";
 
 const defaultUrl = "https://api.deepgram.com";
 const defaultModel = "nova-3";
@@ -30,13 +30,12 @@ export function createDeepgramStt(
   let inFlight = 0;
 
   function connect({ language, prompt }: Pick<SttRequest, "language" | "prompt">): DeepgramSocket {
-    const url = urlOf(options.url ?? defaultUrl, {
-      ...{ model, language: language ?? options.language },
-      phrases: phrasesOf(prompt),
-    });
+    const phrases = phrasesOf(prompt, deepgramPhraseLimits);
+    const spoken = deepgramLanguage(language ?? options.language);
+    const url = urlOf(options.url ?? defaultUrl, { model, language: spoken, phrases });
     return new DeepgramSocket({
       ...{ url, apiKey, clock, agent, keepAliveMs },
-      languageAsked: language !== undefined,
+      hasWishes: language !== undefined || phrases.length > 0,
     });
   }
 
@@ -69,6 +68,23 @@ export function createDeepgramStt(
       return inFlight;
     },
   };
+}
+
+/** Tags with a region or a script that Deepgram knows; it refuses all others, "de-DE" too. */
+const taggedLanguages = new Set(
+  (
+    "da-DK de-CH en-AU en-GB en-IN en-NZ en-US es-419 es-LATAM fr-CA ko-KR nl-BE pt-BR pt-PT sv-SE th-TH " +
+    "zh-CN zh-HK zh-Hans zh-Hant zh-TW"
+  ).split(" "),
+);
+
+/** A language as Deepgram takes it: without its region, but where it knows that. */
+export function deepgramLanguage(language: string): string {
+  const [base = "", ...rest] = language.replaceAll("_", "-").split("-");
+  const wanted = [base.toLowerCase(), ...rest].join("-").toLowerCase();
+  const tagged = [...taggedLanguages].find((tag) => tag.toLowerCase() === wanted);
+  if (tagged !== undefined) return tagged;
+  return /^(nb|nn)$/i.test(base) ? "no" : base.toLowerCase();
 }
 
 const allInUse: Readonly<ProviderFault> = fullFault("all connections to the recogniser are in use");

@@ -9,7 +9,7 @@ import { streamFromVendor } from "../vendor-stream.ts";
 import { GoogleChannels, type GoogleEarLimits, googleEarLimits } from "./google-channels.ts";
 import { GoogleListening, type GoogleStreamLimits, googleStreamLimits } from "./google-listening.ts";
 import { openSpeechStream, type SpeechHandlers, type SpeechStream } from "./google-stream.ts";
-import { phrasesOf } from "./prompt-phrases.ts";
+import { googlePhraseLimits, phrasesOf } from "./prompt-phrases.ts";
 
 /** `apiKey` is the path of a service account's key file; "" leaves it to Google's own search. */
 export interface GoogleEarOptions extends EarVendorOptions {
@@ -40,7 +40,7 @@ export function createGoogleStt(options: GoogleEarOptions): SttProvider & { read
       language: request.language ?? options.language,
       languageAsked: request.language !== undefined,
       model,
-      phrases: phrasesOf(request.prompt),
+      phrases: phrasesOf(request.prompt, googlePhraseLimits),
       ...on,
     });
   }

@@ -12,6 +12,7 @@ import {
   keyFault,
   malformedAnswer,
   quotaFault,
+  requestFault,
   VendorError,
 } from "../vendor-fault.ts";
 import { createVendorHttp, probe } from "../vendor-http.ts";
@@ -84,7 +85,8 @@ export function cartesiaFault(code: unknown): ProviderFault | null {
       return { ...unknownModel };
     case "unsupported_language":
     case "language_not_supported":
-      return keyFault("the vendor's model does not speak the language");
+      // One conversation's mostly; the settings' own is looked at by the check.
+      return requestFault("the vendor's model does not speak the language");
     case "concurrency_limited":
       return quotaFault("the vendor has too many calls of this account", null);
     case "quota_exceeded":

@@ -26,12 +26,15 @@ export interface GoogleVoiceAddress {
 interface Channel {
   client: TextToSpeechClient;
   calls: number;
+  /** Takes no more calls; ends with its last one. */
+  retired: boolean;
 }
 
 /** A place on a channel; given back once. */
 export interface ChannelLease {
   client: TextToSpeechClient;
-  release(): void;
+  /** @param silent - the vendor was waited for and sent nothing: the connection may be dead without a word */
+  release(silent: boolean): void;
 }
 
 export interface GoogleVoiceChannels {
@@ -61,7 +64,7 @@ export function createGoogleVoiceChannels(
       throw err;
     }
     if (closed) await client.close();
-    else channels.push({ client, calls: 0 });
+    else channels.push({ client, calls: 0, retired: false });
   }
 
   async function lease(): Promise<ChannelLease> {
@@ -72,7 +75,7 @@ export function createGoogleVoiceChannels(
         if (channel.calls < callsPerChannelMax && (free === null || channel.calls < free.calls))
           free = channel;
       }
-      if (free !== null) return leaseOf(free);
+      if (free !== null) return leaseOf(free, channels);
       if (channels.length >= channelsMax) {
         throw new VendorError(fullFault("all channels to the vendor are in use"));
       }
@@ -100,7 +103,7 @@ export function createGoogleVoiceChannels(
           stub.waitForReady(Date.now() + connectMs, (err) => (err ? reject(err) : resolve()));
         });
       } finally {
-        release();
+        release(false);
       }
     },
     async close() {
@@ -111,14 +114,20 @@ export function createGoogleVoiceChannels(
   };
 }
 
-function leaseOf(channel: Channel): ChannelLease {
+function leaseOf(channel: Channel, channels: Channel[]): ChannelLease {
   channel.calls += 1;
   let held = true;
   return {
     client: channel.client,
-    release() {
-      if (held) channel.calls -= 1;
+    release(silent) {
+      if (!held) return;
       held = false;
+      channel.calls -= 1;
+      if (silent && !channel.retired) {
+        channel.retired = true;
+        channels.splice(channels.indexOf(channel), 1);
+      }
+      if (channel.retired && channel.calls === 0) channel.client.close().catch(() => undefined);
     },
   };
 }
@@ -127,6 +136,8 @@ async function createClient({ url, credentialsPath }: GoogleVoiceAddress): Promi
   const { TextToSpeechClient } = await import("@google-cloud/text-to-speech");
   const options: Record<string, unknown> = {
     fallback: false,
+    // A connection that died without a word is noticed also where no call has waited for it.
+    ...{ "grpc.keepalive_time_ms": 30_000, "grpc.keepalive_timeout_ms": 5_000 },
     // Else all clients share one connection.
     "grpc.use_local_subchannel_pool": 1,
     "grpc.max_receive_message_length": messageMaxBytes,

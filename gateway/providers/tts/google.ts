@@ -61,6 +61,9 @@ interface Speech {
   timeoutMs: number;
 }
 
+/** A call that got nothing for so long leaves its channel to die: a path that drops all packets looks like that. */
+const silentMs = 1000;
+
 /** gax tries again by itself unless it is told not to. */
 const callOptions = (timeoutMs: number) => ({ timeout: timeoutMs, retry: null });
 
@@ -163,7 +166,7 @@ export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
         languages: languageCodes ?? [],
       }));
     } finally {
-      release();
+      release(false);
     }
   }
 
@@ -177,13 +180,14 @@ export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
     const voice = voices.idOf(request.voice);
     const language = languageOfVoice(voice) || (request.language ?? options.language);
     const { client, release } = await channels.lease();
+    const leasedAtMs = clock.nowMs();
     try {
       if (call.signal.aborted) return null;
       const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.nowMs()));
       const speech: Speech = { request, voice, language, timeoutMs };
       return await (canStream(voice) ? speakStreaming : speakAtOnce)(client, speech, call);
     } finally {
-      release();
+      release(call.usage.audioMs === undefined && clock.nowMs() - leasedAtMs > silentMs);
     }
   }
 

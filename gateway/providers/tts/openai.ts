@@ -1,6 +1,6 @@
 /**
- * OpenAI's voices, and those of servers that speak like it: raw samples at 24 kHz, streamed, resampled for telephones. No
- * times of words. Speed: 0.25 to 4, but for the `gpt-4o` voices, which take none. The language is told by the text.
+ * OpenAI's voices, and those of servers that speak like it: raw samples at 24 kHz (or a WAV file, whatever was asked for),
+ * streamed, resampled for telephones. No times of words. Speed: 0.25 to 4, but for the `gpt-4o` voices, which take none. The language is told by the text.
  */
 import OpenAI from "openai";
 import type { ProviderFault, TtsEvent, TtsRequest } from "../provider.ts";
@@ -44,28 +44,60 @@ function readRefusal(_status: number, body: unknown): ProviderFault | null {
   return null;
 }
 
+/** Formats that are no raw samples: such a server does not look at what it is asked for. */
+const compressed = /^audio\/(mpeg|mp3|mp4|aac|ogg|opus|flac|webm)\b/;
+
+interface Speaking {
+  client: OpenAI;
+  model: string;
+  configured: string;
+  /** The session's voices that the server has refused. */
+  refused: Set<string>;
+}
+
+/** Speaks in `voice`, or in the configured one where the server does not have that. */
+async function request(
+  { client, model, configured, refused }: Speaking,
+  { text, speedRatio }: TtsRequest,
+  voice: string,
+  signal: AbortSignal,
+): Promise<Response> {
+  const takesSpeed = speedRatio !== 1 && !model.startsWith("gpt-4o");
+  const create = (as: string) =>
+    client.audio.speech.create(
+      {
+        ...{ model, voice: as, input: text, response_format: "pcm" },
+        ...(takesSpeed ? { speed: speedRatio } : {}),
+      },
+      { signal },
+    );
+  if (voice === configured || refused.has(voice)) return create(configured);
+  try {
+    return await create(voice);
+  } catch (err) {
+    const { blame } = faultFromError(err);
+    if (blame !== "key" && blame !== "request") throw err;
+    const response = await create(configured);
+    refused.add(voice);
+    return response;
+  }
+}
+
 async function speak(
-  client: OpenAI,
-  request: TtsRequest,
-  model: string,
+  speaking: Speaking,
+  asked: TtsRequest,
   voice: string,
   call: StreamCall<TtsEvent>,
 ): Promise<ProviderFault | null> {
-  if (request.text.length > textMaxCharacters) return requestFault("the text is too long for one call");
-  const intake = openAudioIntake(call, request, vendorRateHz);
-  call.usage.characters = request.text.length;
-  const takesSpeed = request.speedRatio !== 1 && !model.startsWith("gpt-4o");
-  const response = await client.audio.speech.create(
-    {
-      model,
-      voice,
-      input: request.text,
-      response_format: "pcm",
-      ...(takesSpeed ? { speed: request.speedRatio } : {}),
-    },
-    { signal: call.signal },
-  );
+  if (asked.text.length > textMaxCharacters) return requestFault("the text is too long for one call");
+  const intake = openAudioIntake(call, asked, { headerlessHz: vendorRateHz });
+  call.usage.characters = asked.text.length;
+  const response = await request(speaking, asked, voice, call.signal);
   if (response.body === null) return { ...brokenOff };
+  if (compressed.test(response.headers.get("content-type") ?? "")) {
+    await response.body.cancel();
+    return keyFault("the server sends compressed audio, and not the samples that it is asked for");
+  }
   for await (const bytes of response.body) {
     intake.push(bytes);
     await call.room();
@@ -91,7 +123,8 @@ export function createOpenAiTts(options: VoiceVendorOptions): PooledVoice {
     // Trying again is the chain's decision, and error texts are nobody's to read.
     ...{ fetch: http.fetch, maxRetries: 0, logLevel: "off" as const },
   });
-  /** A server of somebody's own may have other names: the session's is sent only where OpenAI's are known to be spoken. */
+  const speaking: Speaking = { client, model, configured, refused: new Set() };
+  /** A server of somebody's own may have other names: the session's is sent only where OpenAI's seem to be spoken. */
   const voiceOf = (wanted: string) => (isOwnVoice(wanted) && isOwnVoice(configured) ? wanted : configured);
 
   /** The list of models tells whether the key is right; a server without one tells nothing. */
@@ -118,7 +151,7 @@ export function createOpenAiTts(options: VoiceVendorOptions): PooledVoice {
       streamFromVendor<TtsEvent>(name, context, async (call) => {
         inUse += 1;
         try {
-          return await speak(client, request, model, voiceOf(request.voice), call);
+          return await speak(speaking, request, voiceOf(request.voice), call);
         } finally {
           inUse -= 1;
         }

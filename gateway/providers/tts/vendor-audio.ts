@@ -66,24 +66,25 @@ export function readWavHeader(bytes: Uint8Array): WavHeader | null {
   return null;
 }
 
-/**
- * Opens the intake of one call. Its samples count as `usage.audioMs`.
- *
- * @param vendorRateHz - the rate of raw samples; "wav": a header says it, and may be missing (then it is the request's)
- */
+/** The rate of raw samples; "wav": a header says it, and where it is missing it is the request's, or what is given here. */
+export type VendorRate = number | "wav" | { headerlessHz: number };
+
+/** Opens the intake of one call. Its samples count as `usage.audioMs`. */
 export function openAudioIntake(
   call: Pick<StreamCall<TtsEvent>, "emit" | "usage">,
   request: Pick<TtsRequest, "sampleRateHz">,
-  vendorRateHz: number | "wav",
+  vendorRate: VendorRate,
 ): AudioIntake {
   const wantedHz = request.sampleRateHz;
   let samples = 0;
   /** Bytes that wait for more: half a sample, or the beginning of a header. */
   let held: Uint8Array = new Uint8Array(0);
-  let readsHeader = vendorRateHz === "wav";
+  let readsHeader = typeof vendorRate !== "number";
   let resampler: Resampler | null = null;
-  if (vendorRateHz !== "wav" && vendorRateHz !== wantedHz)
-    resampler = createResampler(vendorRateHz, wantedHz);
+  const setRate = (rateHz: number) => {
+    resampler = rateHz === wantedHz ? null : createResampler(rateHz, wantedHz);
+  };
+  if (vendorRate !== "wav") setRate(typeof vendorRate === "number" ? vendorRate : vendorRate.headerlessHz);
 
   function emit(pcm: Int16Array): void {
     if (pcm.length === 0) return;
@@ -100,7 +101,7 @@ export function openAudioIntake(
     if (begins) {
       const header = bytes.length < 4 ? null : readWavHeader(bytes);
       if (header === null) return null;
-      if (header.sampleRateHz !== wantedHz) resampler = createResampler(header.sampleRateHz, wantedHz);
+      setRate(header.sampleRateHz);
       readsHeader = false;
       return bytes.subarray(header.dataAt);
     }
