@@ -85,7 +85,7 @@ export function createVendorHttp(clock: Clock, readRefusal: ReadRefusal = () => 
 /**
  * A provider's `check`: null when `ask` resolves, else what its failure means. Never rejects.
  *
- * @param otherwise - what is asked where there is no address for `ask` (404, 405): many servers that speak like a vendor
+ * @param otherwise - what is asked where there is no address for `ask` (404, 405, gRPC 12): many servers that speak like a vendor
  *   answer questions, and none about themselves
  */
 export async function probe(
@@ -110,9 +110,12 @@ export async function drain(stream: AsyncIterable<unknown>): Promise<void> {
   while (!(await pieces.next()).done);
 }
 
+/** For `probe`: a server in a vendor's place that can't be asked about itself is believed to be well. */
+export async function saysNothing(): Promise<void> {}
+
 /** Whether the vendor has no such address, or takes no such call there. */
 export function isNoAddress({ message }: ProviderFault): boolean {
-  return /\(40[45]\)/.test(message);
+  return /\((40[45]|gRPC 12)\)/.test(message);
 }
 
 const globalDispatcher = Symbol.for("undici.globalDispatcher.1");

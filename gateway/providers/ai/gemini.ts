@@ -13,7 +13,7 @@ import {
   requestFault,
   vendorFault,
 } from "../vendor-fault.ts";
-import { createVendorHttp, probe } from "../vendor-http.ts";
+import { createVendorHttp, drain, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
@@ -51,8 +51,12 @@ export function createGeminiAi({ clock, apiKey, url, model }: VendorOptions): Ai
     stream: (request, context) =>
       streamFromVendor(name, context, (call) => answer(asking, request, call), { faultOf }),
     warm: () => http.warm(baseUrl),
-    check: (signal) =>
-      probe(() => client.models.get({ model, config: { abortSignal: signal } }), signal, faultOf),
+    check(signal) {
+      const short = { model, contents: "Hello.", config: { abortSignal: signal, maxOutputTokens: 1 } };
+      const say = () => client.models.generateContentStream(short).then(drain);
+      const ask = () => client.models.get({ model, config: { abortSignal: signal } });
+      return probe(ask, signal, faultOf, url === null ? null : say);
+    },
     close: () => http.close(),
   };
 }

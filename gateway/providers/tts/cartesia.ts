@@ -15,7 +15,7 @@ import {
   requestFault,
   VendorError,
 } from "../vendor-fault.ts";
-import { createVendorHttp, probe } from "../vendor-http.ts";
+import { createVendorHttp, probe, saysNothing } from "../vendor-http.ts";
 import type { VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { type ContextSpeech, rateFault, speakInContext } from "./context-speech.ts";
@@ -284,9 +284,11 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
       };
       const faultOf = (err: unknown) => {
         const fault = faultFromError(err);
-        return isUnknown(fault) ? unknownVoiceFault(configured) : fault;
+        return isUnknown(fault, options.url === null) ? unknownVoiceFault(configured) : fault;
       };
-      return probe(look, signal, faultOf).then((fault) => fault ?? found);
+      return probe(look, signal, faultOf, options.url === null ? null : saysNothing).then(
+        (fault) => fault ?? found,
+      );
     },
     async close() {
       await Promise.all([sockets.close(), http.close()]);
@@ -304,7 +306,7 @@ function isSameModel(listed: string, model: string): boolean {
   );
 }
 
-/** An answer that knows neither the voice nor a better reason. */
-function isUnknown({ message }: ProviderFault): boolean {
-  return [unknownVoice, faultFromStatus(404, null)].some((fault) => fault.message === message);
+/** An answer that does not know the voice; the vendor's own need not say more than 404. */
+function isUnknown({ message }: ProviderFault, own: boolean): boolean {
+  return message === unknownVoice.message || (own && message === faultFromStatus(404, null).message);
 }

@@ -7,7 +7,7 @@
  */
 import type { ProviderFault, TtsEvent, TtsRequest } from "../provider.ts";
 import { faultFromError, keyFault, quotaFault, requestFault, vendorFault } from "../vendor-fault.ts";
-import { createVendorHttp, probe } from "../vendor-http.ts";
+import { createVendorHttp, probe, saysNothing } from "../vendor-http.ts";
 import type { VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { createAlignmentReader } from "./alignment-words.ts";
@@ -242,7 +242,9 @@ export function createElevenLabsTts(options: ElevenLabsTtsOptions): PooledVoice 
       const look = async () => {
         found = await checkVoice(signal);
       };
-      return probe(look, signal).then((fault) => fault ?? found);
+      return probe(look, signal, faultFromError, options.url === null ? null : saysNothing).then(
+        (fault) => fault ?? found,
+      );
     },
     async close() {
       await Promise.all([sockets.close(), http.close()]);

@@ -5,7 +5,7 @@
 import type { TextToSpeechClient } from "@google-cloud/text-to-speech";
 import type { ProviderFault, TtsEvent, TtsRequest } from "../provider.ts";
 import { faultFromError, keyFault, requestFault } from "../vendor-fault.ts";
-import { probe } from "../vendor-http.ts";
+import { probe, saysNothing } from "../vendor-http.ts";
 import type { GoogleAccount, VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { createGoogleVoiceChannels, type GoogleChannelLimits, googleVoiceLimits } from "./google-channels.ts";
@@ -221,7 +221,9 @@ export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
       const look = async () => {
         found = await checkVoice(signal);
       };
-      return probe(look, signal, faultOf).then((fault) => fault ?? found);
+      return probe(look, signal, faultOf, options.url === null ? null : saysNothing).then(
+        (fault) => fault ?? found,
+      );
     },
     close: () => channels.close(),
   };
