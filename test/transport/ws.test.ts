@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { createSystemClock } from "../../gateway/system-clock.ts";
 import { createListener } from "../../gateway/transport/listener.ts";
 import { createWsTransport } from "../../gateway/transport/ws.ts";
-import type { ContractSetup } from "../contract/transport/transport-contract.ts";
+import type { ContractSetup } from "../contract/transport/transport-bench.ts";
 import { describeTransport } from "../contract/transport/transport-contract.ts";
 
 function make(setup: ContractSetup, port = 0) {
