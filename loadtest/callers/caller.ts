@@ -227,7 +227,11 @@ export class Caller {
     const last = this.#turns.at(-1);
     if (last === undefined) return atMs >= this.#startMs;
     const settled = last.doneAtMs !== null && (last.report !== null || !this.#options.debug);
-    return settled || atMs >= Math.max(last.lastVoicedAtMs, this.#playedUntilMs) + replyTimeoutMs;
+    // Who spoke on while the last words play would interrupt them.
+    return (
+      (settled && atMs >= this.#playedUntilMs) ||
+      atMs >= Math.max(last.lastVoicedAtMs, this.#playedUntilMs) + replyTimeoutMs
+    );
   }
 
   #end(atMs: number): void {

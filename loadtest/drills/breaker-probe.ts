@@ -1,7 +1,8 @@
 /** What a vendor was asked while its breaker stood open: nothing, and when it is half-open one probe at a time. */
 import type { CallRecord } from "../standins/call-record.ts";
-import type { Capability } from "../standins/standin.ts";
+import type { Capability, FaultKind } from "../standins/standin.ts";
 import { standinOf } from "./drill.ts";
+import type { DrillRun } from "./runner.ts";
 
 /** A call was on its way already, or the log's line was. */
 const graceMs = 150;
@@ -50,4 +51,72 @@ export function callsThroughOpenBreakers(
     through += Math.max(0, during.length - (state === "half_open" ? 1 : 0));
   }
   return through;
+}
+
+/** Failures that open a breaker by the rules: three in 30 s, and half of all; with a margin for what we see later than it. */
+const votesLeast = 3;
+const votesWindowMs = 30_000;
+const votesMargin = 2;
+/** From the last vote to the breaker's opening, as seen by the vendor. */
+const openingMs = 1000;
+/** Vendors' answers that are failures beyond doubt; a wrong key or model opens at the first one. */
+const failing: ReadonlySet<FaultKind> = new Set([
+  "internal_error",
+  "unavailable",
+  "request_timeout",
+  "reset",
+]);
+const final: ReadonlySet<FaultKind> = new Set(["unauthorized", "forbidden", "unknown_model"]);
+
+interface Evidence {
+  calls: readonly CallRecord[];
+  log: string;
+  health: { latenessP99Ms: number };
+}
+
+const endOf = ({ startedAtMs, durationMs }: CallRecord) =>
+  startedAtMs + (durationMs ?? Number.POSITIVE_INFINITY);
+
+/** Calls to a vendor that had failed so often before, by its own record, that its breaker should have been open. */
+export function callsPastVotes({ calls, log, health }: Evidence): number {
+  const changes = changesIn(log);
+  return calls.filter((call) => {
+    const seenMs = call.startedAtMs - openingMs - health.latenessP99Ms;
+    const last = changes.findLast(
+      ({ stage, provider, atMs }) =>
+        standinOf(stage, provider) === call.standin && atMs <= call.startedAtMs + graceMs,
+    );
+    // A breaker that opened and closed began to count anew.
+    const fromMs = Math.max(seenMs - votesWindowMs, last?.atMs ?? 0);
+    if (last !== undefined && last.state !== "closed") return false;
+    const before = calls.filter(
+      (other) => other.standin === call.standin && other.startedAtMs >= fromMs && endOf(other) <= seenMs,
+    );
+    const failed = before.filter(({ fault }) => fault !== null && failing.has(fault)).length;
+    const well = before.filter(({ outcome }) => outcome === "completed").length;
+    const refused = before.some(({ fault }) => fault !== null && final.has(fault));
+    return refused || (failed >= votesLeast && failed >= well + votesMargin);
+  }).length;
+}
+
+/** Calls to a vendor that had said when to come back, and not so soon. */
+export function callsBeforeRetryAfter({
+  calls,
+  health,
+  faults,
+}: Evidence & Pick<DrillRun, "faults">): number {
+  return faults.reduce((count, { standin, fault }) => {
+    const seconds = fault?.kind === "rate_limited" ? fault.retryAfterSeconds : undefined;
+    if (typeof seconds !== "number") return count;
+    const told = calls.filter((call) => call.standin === standin && call.fault === "rate_limited");
+    const early = calls.filter((call) =>
+      told.some(
+        (one) =>
+          call.standin === standin &&
+          call.startedAtMs > endOf(one) + graceMs + health.latenessP99Ms &&
+          call.startedAtMs < endOf(one) + seconds * 1000 - graceMs,
+      ),
+    );
+    return count + early.length;
+  }, 0);
 }

@@ -5,6 +5,7 @@ import type { Line } from "../callers/script.ts";
 import type { TurnRecord } from "../callers/turn-record.ts";
 import { type CallerAudio, callerAudioRates, type Utterance } from "../callers/utterance.ts";
 import type { Talk } from "./drill.ts";
+import type { Interruption } from "./measures.ts";
 import type { Questions } from "./questions.ts";
 
 export type Phase = "before" | "during" | "after";
@@ -16,6 +17,8 @@ const thinkMs = 700;
 /** Into a reply, before the caller interrupts it. */
 const bargeInMs = 2600;
 const historyWaitMs = 5000;
+/** So long after it began at the latest the caller is told of speech over a reply. */
+const noticedMs = 600;
 const weather = {
   type: "function",
   name: "get_weather",
@@ -28,8 +31,11 @@ export interface DrillTurn {
   phase: Phase;
   record: TurnRecord;
   history: string | null;
+  /** The caller spoke again before all of it was played. */
+  isSpokenOver: boolean;
   /** Of the reply, when the caller began to interrupt it. */
   interruptedAtMs: number | null;
+  interruption: Interruption | null;
   toolCalls: number;
 }
 
@@ -44,6 +50,8 @@ export class DrillCaller {
   readonly #notes: Map<string, Note>;
   readonly #history: Map<string, string>;
   readonly #phases: Phase[] = [];
+  /** When each line's voice begins, before its last voiced sample; null for one that interrupts nothing. */
+  readonly #interruptsMs: (number | null)[] = [];
   #turns: TurnRecord[] = [];
   #errors: { code: string; message: string }[] = [];
   #closedEarly: { code: number; reason: string } | null = null;
@@ -81,7 +89,11 @@ export class DrillCaller {
           if (note) note.toolCalls++;
           const output = { type: "function_call_output", call_id: event.call_id, output: weatherNow };
           send({ type: "conversation.item.create", item: output });
-          send({ type: "response.create" });
+          break;
+        }
+        case "response.done": {
+          const { output = [] } = event.response as { output?: { type: string }[] };
+          if (output.some(({ type }) => type === "function_call")) send({ type: "response.create" });
           break;
         }
         case "input_audio_buffer.speech_started": {
@@ -119,7 +131,11 @@ export class DrillCaller {
     this.#turns = result.turns;
     this.#errors = result.errors;
     this.#closedEarly = result.closedEarly;
-    for (let index = before; index < result.turns.length; index++) this.#phases.push(phase);
+    for (let index = before; index < result.turns.length; index++) {
+      const line = lines[index - before];
+      this.#phases.push(phase);
+      this.#interruptsMs.push(line?.cue.after === "reply-start" ? voicedMs(line.utterance) : null);
+    }
   }
 
   /** Reads what stands in the history of each reply; what doesn't come within 5 s stays unknown. */
@@ -154,6 +170,15 @@ export class DrillCaller {
     return this.#utterances;
   }
 
+  /** @param toldAtMs - when the caller was told that speech over this reply had begun */
+  #interruption(index: number, toldAtMs: number | null): Interruption | null {
+    const next = this.#turns[index + 1];
+    const voiced = this.#interruptsMs[index + 1];
+    if (next === undefined || voiced === undefined || voiced === null) return null;
+    const isObeyed = this.#turns[index]?.status === "cancelled";
+    return { isObeyed, afterMs: toldAtMs === null ? null : toldAtMs - (next.lastVoicedAtMs - voiced) };
+  }
+
   turns(): DrillTurn[] {
     return this.#turns.map((record, index) => {
       const note = record.responseId === null ? undefined : this.#notes.get(record.responseId);
@@ -166,10 +191,25 @@ export class DrillCaller {
         record,
         history: texts.includes(undefined) ? null : texts.join(" ").trim(),
         interruptedAtMs: within ? interrupted - begunAtMs : null,
+        isSpokenOver: interrupted !== null && interrupted < playedAtMs(record) + noticedMs,
+        interruption: this.#interruption(index, interrupted),
         toolCalls: note?.toolCalls ?? 0,
       };
     });
   }
+}
+
+/** When the last piece of a reply was played. */
+function playedAtMs({ replyPieces, replyPiecesAtMs }: TurnRecord): number {
+  let atMs = 0;
+  for (const [index, { length }] of replyPieces.entries()) {
+    atMs = Math.max(atMs, replyPiecesAtMs[index]!) + (length * 1000) / drillRateHz;
+  }
+  return atMs;
+}
+
+function voicedMs({ firstVoicedSample, lastVoicedSample, rateHz }: Utterance): number {
+  return ((lastVoicedSample - firstVoicedSample) * 1000) / rateHz;
 }
 
 /** The lines of one phase, for one caller. */

@@ -1,4 +1,5 @@
 /** How a drill is written down: what it changes of the usual one. */
+import { registry } from "../standins/registry.ts";
 import type { Fault, FaultKind, StandinName } from "../standins/standin.ts";
 import { type Drill, type FaultStep, strict, type Talk, type Tolerances } from "./drill.ts";
 
@@ -30,6 +31,15 @@ export interface Spec {
 const usualHypothesis =
   "Every question is answered in full: no silent turn, no turn lost, no word missing, repeated or remembered unheard; then the first vendor is back.";
 
+/** One deadline, the longest of the harmed stages, and what the link behind is given; a function's output is a second question. */
+function firstSoundMost({ steps, talk }: Spec): number {
+  const stages = steps.flatMap(({ fault, standins }) =>
+    fault === null ? [] : standins.map((name) => registry[name].capability),
+  );
+  const deadline = Math.max(0, ...stages.map((stage) => deadlineMs[stage]));
+  return (deadline === 0 ? 2500 : 1500 + deadline + 500) + (talk === "tool" ? 1000 : 0);
+}
+
 export function makeDrill(spec: Spec): Drill {
   const chains = { ...usualChains, ...spec.chains };
   const repeatedWordsPerSwitch = voicesWithoutWordTimes.has(chains.tts[0] ?? "") ? 1 : 0;
@@ -41,7 +51,12 @@ export function makeDrill(spec: Spec): Drill {
     settings: spec.settings ?? {},
     talk: spec.talk ?? "short",
     steps: spec.steps,
-    tolerances: { ...strict, repeatedWordsPerSwitch, ...spec.tolerances },
+    tolerances: {
+      ...strict,
+      repeatedWordsPerSwitch,
+      firstSoundMs: firstSoundMost(spec),
+      ...spec.tolerances,
+    },
     sessions: spec.sessions ?? null,
     isCanary: spec.isCanary === true,
   };

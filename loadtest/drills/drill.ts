@@ -33,13 +33,18 @@ export interface Tolerances {
   gapMs: number | null;
   /** Last voiced sample to first sound, counted as `gapMs` is; null: not judged. */
   firstSoundMs: number | null;
+  /** From the first voiced sample of an interruption to the reply's end, counted as `gapMs` is; null: not judged. */
+  interruptedMs: number | null;
   /** Functions called more than once for one question. */
   repeatedTools: number;
   /** Turns that must be answered in each second of the phase, where not all can be; null: not judged. */
   answeredPerSecond: number | null;
 }
 
-/** None may be silent, lost, repeated or invented. */
+/**
+ * None may be silent, lost, repeated or invented. Stand-ins that are well take 1.2 s for the first sound, endpointing
+ * included, and 2.3 s at the very worst.
+ */
 export const strict: Readonly<Tolerances> = {
   silentTurns: 0,
   lostTurns: 0,
@@ -49,7 +54,8 @@ export const strict: Readonly<Tolerances> = {
   unheardWords: 0,
   gapMedianMs: 0,
   gapMs: 500,
-  firstSoundMs: null,
+  firstSoundMs: 2500,
+  interruptedMs: 1500,
   repeatedTools: 0,
   answeredPerSecond: null,
 };

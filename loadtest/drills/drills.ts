@@ -23,6 +23,13 @@ const vendorDrills: Spec[] = [
     hypothesis: "The function is called once for each question, and each is answered.",
   },
   {
+    name: "ai-death-after-tool-call",
+    title: "Gemini dies when the tool call is out",
+    talk: "tool",
+    steps: [on(["gemini"], "cut", { afterPieces: 1 })],
+    hypothesis: "The function is called once for each question, and each is answered.",
+  },
+  {
     name: "tts-cut-with-word-times",
     title: "ElevenLabs' voice dies in mid-sentence",
     talk: "long",
@@ -87,10 +94,11 @@ const jointDrills: Spec[] = [
     title: "Gemini comes back under load, and falls again",
     talk: "short",
     sessions: 20,
+    // The second time it hangs, so that a probe is out while others ask.
     steps: [
       on(["gemini"], "unavailable"),
-      { atMs: 4000, standins: ["gemini"], fault: null },
-      { atMs: 8000, standins: ["gemini"], fault: { kind: "unavailable" } },
+      { atMs: 7000, standins: ["gemini"], fault: null },
+      { atMs: 12_000, standins: ["gemini"], fault: { kind: "hang" } },
     ],
   },
   {

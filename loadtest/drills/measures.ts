@@ -15,11 +15,20 @@ export interface Probe {
   isMet: boolean | null;
 }
 
+/** What became of a caller's interruption. */
+export interface Interruption {
+  isObeyed: boolean;
+  /** From its first voiced sample to when the caller was told that the reply is over; null when that was never. */
+  afterMs: number | null;
+}
+
 /** A judged turn of one caller. */
 export interface JudgedTurn extends TurnVerdict {
   caller: number;
   phase: "before" | "during" | "after";
   toolCalls: number;
+  /** How an interruption of it went; null where there was to be none. */
+  interruption: Interruption | null;
   /** Of a caller who joined when the faults were over. */
   isNewcomer: boolean;
 }
@@ -104,16 +113,53 @@ export function probeTurns(turns: readonly JudgedTurn[], tolerances: Tolerances)
       tolerances.unheardWords,
     ),
     atMost(
+      "histories that could not be read",
+      sum((turn) => Number(turn.isHistoryUnread)),
+      "",
+      0,
+    ),
+    atMost(
+      "heard words that the history lacks",
+      sum((turn) => turn.forgotten.length),
+      "",
+      tolerances.unheardWords,
+    ),
+    atMost(
+      "words of no answer",
+      sum((turn) => turn.foreignOfAnswer.length),
+      "",
+      tolerances.missingWords,
+    ),
+    atMost(
+      "words misunderstood by vendors",
+      sum((turn) => turn.misunderstood.length),
+      "",
+      tolerances.missingWords,
+    ),
+    atMost(
       "functions called again",
       sum((turn) => Math.max(0, turn.toolCalls - 1)),
       "",
       tolerances.repeatedTools,
     ),
+    ...probeInterruptions(turns, tolerances.interruptedMs),
     atMost("gap in a reply, median", percentileOf(gaps, 0.5), "ms", tolerances.gapMedianMs),
     judgeNearlyAll("gap in a reply", gaps, tolerances.gapMs),
     atMost("first sound, median", percentileOf(firstSounds, 0.5), "ms", null),
     judgeNearlyAll("first sound", firstSounds, tolerances.firstSoundMs),
     atMost("changes of voice", switches, "", null),
+  ];
+}
+
+/** Of callers who spoke over a reply; nothing where none did. */
+function probeInterruptions(turns: readonly JudgedTurn[], mostMs: number | null): Probe[] {
+  const all = turns.flatMap(({ interruption }) => interruption ?? []);
+  if (all.length === 0) return [];
+  const times = all.flatMap(({ afterMs }) => afterMs ?? []);
+  return [
+    atMost("interruptions", all.length, "", null),
+    atMost("interruptions ignored", all.filter(({ isObeyed }) => !isObeyed).length, "", 0),
+    judgeNearlyAll("interruption obeyed after", times, mostMs),
   ];
 }
 

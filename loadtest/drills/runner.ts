@@ -6,7 +6,7 @@ import type { CallRecord } from "../standins/call-record.ts";
 import { registry } from "../standins/registry.ts";
 import type { Capability } from "../standins/standin.ts";
 import { type Standins, startStandins } from "../standins/start.ts";
-import { type Drill, isCrowd, standinOf, standinsOf } from "./drill.ts";
+import { type Drill, type FaultStep, isCrowd, standinOf, standinsOf } from "./drill.ts";
 import { DrillCaller, drillRateHz, linesFor, type Phase } from "./drill-caller.ts";
 import { type GatewayProcess, startGatewayProcess } from "./gateway-process.ts";
 import type { JudgedTurn } from "./measures.ts";
@@ -191,8 +191,8 @@ async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faul
   options.onStep?.("steady state before");
   phases.push(await playPhase("before", stage, questions));
   options.onStep?.("faults on");
-  const script = startScript(drill, standins, faults);
-  phases.push(await playPhase("during", stage, questions));
+  const script = await startScript(drill, standins, faults);
+  phases.push(await playPhase("during", stage, questions, script.begin));
   await script.stop();
   const names = standinsOf(drill);
   await standins.world.faults.setAll(names, null);
@@ -206,12 +206,19 @@ async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faul
   return { phases, faults, clearedAtMs };
 }
 
-async function playPhase(phase: Phase, stage: Stage, questions: Questions): Promise<PhaseSpan> {
+/** @param onBegin - told when callers begin to speak (performance.now) */
+async function playPhase(
+  phase: Phase,
+  stage: Stage,
+  questions: Questions,
+  onBegin: (startMs: number) => void = () => {},
+): Promise<PhaseSpan> {
   const { drill, options, callers } = stage;
   const count = turnsOf[phase][options.length];
   const asked = { count, quick: options.length !== "usual", questions };
   const lines = await Promise.all(callers.map(() => linesFor(phase, drill.talk, asked)));
   const startMs = performance.now() + leadInMs;
+  onBegin(startMs);
   // Stand-ins that are well need a share of the machine: then a crowd asks no more than ten questions a second.
   const isHarmed = phase === "during" && drill.steps.length > 0;
   await Promise.all(
@@ -224,18 +231,29 @@ async function playPhase(phase: Phase, stage: Stage, questions: Questions): Prom
   return { phase, startedAtMs: unixMs(startMs), endedAtMs: unixMs(performance.now()) };
 }
 
-/** Puts the faults on when their time comes. */
-function startScript(drill: Drill, standins: Standins, changes: FaultChange[]): { stop(): Promise<void> } {
+/** Puts the faults on: those of the beginning at once, the others when their time has come after `begin`. */
+async function startScript(
+  drill: Drill,
+  standins: Standins,
+  changes: FaultChange[],
+): Promise<{ begin(startMs: number): void; stop(): Promise<void> }> {
   const stopping = new AbortController();
-  const running = drill.steps.map(async ({ atMs, standins: names, fault }) => {
-    // Those of the beginning are on before the first question is asked.
-    if (atMs > 0) await sleep(atMs, undefined, { signal: stopping.signal }).catch(() => {});
-    if (stopping.signal.aborted) return;
+  const change = async ({ standins: names, fault }: FaultStep) => {
     await standins.world.faults.setAll(names, fault);
     const nowMs = unixMs(performance.now());
     for (const standin of names) changes.push({ atMs: nowMs, standin, fault: fault && { ...fault } });
-  });
+  };
+  for (const step of drill.steps) if (step.atMs === 0) await change(step);
+  let running: Promise<void>[] = [];
   return {
+    begin(startMs) {
+      const later = drill.steps.filter(({ atMs }) => atMs > 0);
+      running = later.map(async (step) => {
+        const waitMs = Math.max(0, startMs + step.atMs - performance.now());
+        await sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => {});
+        if (!stopping.signal.aborted) await change(step);
+      });
+    },
     async stop() {
       stopping.abort();
       await Promise.all(running);
@@ -250,18 +268,16 @@ async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Pr
   const judged: JudgedTurn[] = [];
   for (const [
     index,
-    { phase, record, history, interruptedAtMs, toolCalls, one, caller },
+    { phase, record, history, isSpokenOver, interruptedAtMs, interruption, toolCalls, one, caller },
   ] of turns.entries()) {
     const verdict = await judgeTurn({
       turn: record,
       rateHz: drillRateHz,
       answer: answerTo(standins, record.transcript, toolCalls),
-      history,
-      interruptedAtMs,
-      calls,
+      ...{ history, isSpokenOver, interruptedAtMs, calls },
       listens: listens[index]!,
     });
-    judged.push({ ...verdict, caller, phase, toolCalls, isNewcomer: one.isNewcomer });
+    judged.push({ ...verdict, caller, phase, interruption, toolCalls, isNewcomer: one.isNewcomer });
     // A crowd's turns take minutes: who presses Ctrl-C meanwhile is heard.
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -16,6 +16,8 @@ export interface TurnEvidence {
   answer: string | null;
   /** What stands in the history for this turn's reply, after the call; null when it could not be read. */
   history: string | null;
+  /** The caller spoke again before all of it was played: what was left then is rightly not remembered. */
+  isSpokenOver?: boolean;
   /** Media time of the reply played when the caller interrupted; null when they did not. */
   interruptedAtMs: number | null;
   /** Speech of the vendors that may be in it; the same array for all turns of a run, complete. */
@@ -52,6 +54,14 @@ export interface TurnVerdict {
   /** Of the answer: words that the AI's vendors together left out, and said twice. */
   missingOfAnswer: string[];
   repeatedOfAnswer: string[];
+  /** In the reply, and neither in the answer nor a repetition. */
+  foreignOfAnswer: string[];
+  /** Words of the question that a vendor's recogniser did not write down. */
+  misunderstood: string[];
+  /** There is a reply, and what stands in the history for it could not be read. */
+  isHistoryUnread: boolean;
+  /** Words of a whole reply that the history does not hold. */
+  forgotten: string[];
   unheard: string[];
   /** Longest silence inside the reply beyond the pauses of speech. */
   gapMs: number;
@@ -90,6 +100,8 @@ export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
     isLost: interrupted ? turn.firstSoundAtMs === null : turn.status !== "completed",
     firstSoundMs: turn.firstSoundAtMs === null ? null : turn.firstSoundAtMs - turn.lastVoicedAtMs,
     ...judgeAnswer(evidence, interrupted),
+    ...judgeMemory(evidence),
+    misunderstood: judgeHearing(turn),
     isListenedTo: evidence.listens,
   };
   if (!evidence.listens) return { ...verdict, ...unheardVerdict };
@@ -149,20 +161,51 @@ function sourcesOf({ turn, answer, history, calls }: TurnEvidence): Source[] {
 function judgeAnswer(
   { turn, answer }: TurnEvidence,
   interrupted: boolean,
-): Pick<TurnVerdict, "missingOfAnswer" | "repeatedOfAnswer"> {
-  const bySpare = turn.report?.providers.some(
-    ({ stage, provider, outcome }) => stage === "ai" && provider === "embedded" && outcome !== "cancelled",
-  );
-  if (answer === null || bySpare || turn.status !== "completed") {
-    return { missingOfAnswer: [], repeatedOfAnswer: [] };
+): Pick<TurnVerdict, "missingOfAnswer" | "repeatedOfAnswer" | "foreignOfAnswer"> {
+  if (answer === null || hasSpare(turn, "ai") || turn.status !== "completed") {
+    return { missingOfAnswer: [], repeatedOfAnswer: [], foreignOfAnswer: [] };
   }
   const wanted = wordsOf(answer);
   const said = wordsOf(turn.replyText);
-  const { missing, repeated } = compareWords(wanted, said);
+  const { missing, repeated, foreign } = compareWords(wanted, said);
   return {
     missingOfAnswer: interrupted ? [] : missing.map((index) => wanted[index]!),
     repeatedOfAnswer: repeated.map((index) => said[index]!),
+    foreignOfAnswer: foreign.map((index) => said[index]!),
   };
+}
+
+/** Whether one of the gateway's own engines had a part in it. */
+function hasSpare({ report }: TurnRecord, of: "stt" | "ai"): boolean {
+  return (report?.providers ?? []).some(
+    ({ stage, provider, outcome }) => stage === of && provider === "embedded" && outcome !== "cancelled",
+  );
+}
+
+/** The vendors' recognisers know every question of ours by its sound; the embedded one may take "harbour" for "harbor". */
+function judgeHearing(turn: TurnRecord): string[] {
+  if (hasSpare(turn, "stt")) return [];
+  const spoken = wordsOf(turn.text);
+  const written = wordsOf(turn.transcript ?? "");
+  const { missing, repeated, foreign } = compareWords(spoken, written);
+  return [
+    ...missing.map((index) => spoken[index]!),
+    ...[...repeated, ...foreign].map((index) => written[index]!),
+  ];
+}
+
+/** What the history keeps of the reply. */
+function judgeMemory({
+  turn,
+  history,
+  isSpokenOver = false,
+}: TurnEvidence): Pick<TurnVerdict, "isHistoryUnread" | "forgotten"> {
+  const said = wordsOf(turn.replyText);
+  if (said.length === 0) return { isHistoryUnread: false, forgotten: [] };
+  if (history === null) return { isHistoryUnread: true, forgotten: [] };
+  if (turn.status !== "completed" || isSpokenOver) return { isHistoryUnread: false, forgotten: [] };
+  const { missing } = compareWords(said, wordsOf(history));
+  return { isHistoryUnread: false, forgotten: missing.map((index) => said[index]!) };
 }
 
 /** Words in the history that were not heard, or only after the caller had interrupted. */

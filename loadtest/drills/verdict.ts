@@ -1,5 +1,5 @@
 /** Whether the hypothesis held: the steady state before and after, the tolerances while the faults were on, the way back. */
-import { callsThroughOpenBreakers } from "./breaker-probe.ts";
+import { callsBeforeRetryAfter, callsPastVotes, callsThroughOpenBreakers } from "./breaker-probe.ts";
 import { capsOf, type Drill, isCrowd, strict, type Tolerances } from "./drill.ts";
 import {
   atMost,
@@ -14,6 +14,7 @@ import {
   recoveryMs,
 } from "./measures.ts";
 import { type DrillRun, drillResetMs, firstVendors } from "./runner.ts";
+import { probeStrikes } from "./strike-probe.ts";
 
 export interface Verdict {
   before: Probe[];
@@ -38,10 +39,12 @@ const barring: ReadonlySet<string> = new Set(["unauthorized", "forbidden", "unkn
  */
 const turnMs = 7000;
 
+const untimed = { gapMedianMs: null, gapMs: null, firstSoundMs: null, interruptedMs: null };
+
 /** @param times - "shown": gaps and waits are told, not judged, where a machine has other things to do */
 export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): Verdict {
   const timed = (tolerances: Tolerances): Tolerances =>
-    times === "judged" ? tolerances : { ...tolerances, gapMedianMs: null, gapMs: null, firstSoundMs: null };
+    times === "judged" ? tolerances : { ...tolerances, ...untimed };
   const inPhase = (phase: JudgedTurn["phase"]) => run.turns.filter((turn) => turn.phase === phase);
   const failovers = pairFailovers(run.calls);
   // Replies of vendors that are well have no gaps to speak of, at any latency that stand-ins draw.
@@ -54,6 +57,7 @@ export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): V
   ];
   const during = [
     ...probeTurns(inPhase("during"), timed(run.drill.tolerances)),
+    ...probeTools(run.drill, inPhase("during")),
     ...probeAnswerRate(run, inPhase("during")),
     ...probeStrikes(run),
     ...probeFailovers(failovers),
@@ -65,6 +69,8 @@ export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): V
       "",
       0,
     ),
+    atMost("calls to failing vendors whose breaker stayed closed", callsPastVotes(run), "", 0),
+    atMost("calls before Retry-After was over", callsBeforeRetryAfter(run), "", 0),
     ...probeCaps(run),
   ];
   const after = [
@@ -86,15 +92,10 @@ function probeAnswerRate({ drill, phases }: DrillRun, turns: readonly JudgedTurn
   return [probeAnswered(turns, span.endedAtMs - span.startedAtMs, least)];
 }
 
-/** Calls that the drill's faults struck: without one it proves nothing. Refused connections are no calls, and some faults strike by chance. */
-function probeStrikes({ drill, calls }: DrillRun): Probe[] {
-  const faults = drill.steps.flatMap(({ fault }) => fault ?? []);
-  if (faults.length === 0 || faults.every(({ kind }) => kind === "refuse")) return [];
-  const byChance = faults.some(({ kind, share = 1 }) => kind === "flapping" || share < 1);
-  const value = calls.filter(({ fault }) => fault !== null).length;
-  const tolerance = byChance ? null : 1;
-  const isMet = tolerance === null ? null : value >= tolerance;
-  return [{ name: "calls that faults struck", value, unit: "", tolerance, isLeast: true, isMet }];
+/** Questions that need a function, and were answered without one. */
+function probeTools({ talk }: Drill, turns: readonly JudgedTurn[]): Probe[] {
+  if (talk !== "tool") return [];
+  return [atMost("functions not called", turns.filter(({ toolCalls }) => toolCalls === 0).length, "", 0)];
 }
 
 /** Calls at once at each vendor that has a cap, by its own record. */

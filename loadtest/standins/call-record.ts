@@ -16,8 +16,8 @@ export interface CallRecord {
   /** From the start to the end; null while it runs. */
   durationMs: number | null;
   outcome: "open" | "completed" | "cancelled" | "failed";
-  /** What was in force and hit this call. */
-  readonly fault: FaultKind | null;
+  /** The fault that struck this call; one that strikes in the stream, once it has. */
+  fault: FaultKind | null;
   detail: CallDetail;
 }
 

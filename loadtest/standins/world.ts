@@ -3,7 +3,7 @@ import { type Answer, type Asked, answerTo } from "./answers.ts";
 import { CallBook, type CallRecord } from "./call-record.ts";
 import { createChance } from "./chance.ts";
 import { Ears } from "./ears.ts";
-import { FaultBoard, failsAfter } from "./faults.ts";
+import { FaultBoard, failsAfter, streamFaults } from "./faults.ts";
 import { drawLatencyMs, type Latencies, latencyOf } from "./latency.ts";
 import {
   type CallDetail,
@@ -81,7 +81,7 @@ export function createWorld(options: WorldOptions): DrillWorld {
       firstMs: null,
       durationMs: null,
       outcome: "open",
-      fault: resolved.hit,
+      fault: resolved.hit !== null && streamFaults.has(resolved.hit) ? null : resolved.hit,
       detail: {},
     };
     book.add(record);
@@ -205,7 +205,9 @@ class OpenCall implements CallPlan {
   }
 
   failsAfter(pieces: number): boolean {
-    return failsAfter(this.fault, pieces);
+    const fails = failsAfter(this.fault, pieces);
+    if (fails) this.#record.fault = this.fault?.kind ?? null;
+    return fails;
   }
 
   note(detail: CallDetail): void {

@@ -84,6 +84,7 @@ const turnOf = (more: Partial<JudgedTurn>): JudgedTurn => ({
   ...{ question: "", transcript: "", reply: "", heard: "", status: "completed", providers: [], voices: [] },
   ...{ parts: [], startedAtMs: 0, isSilent: false, isLost: false, missing: [], repeated: [], fragments: [] },
   ...{ missingOfAnswer: [], repeatedOfAnswer: [], unheard: [], gapMs: 0, firstSoundMs: 500, switches: 0 },
+  ...{ foreignOfAnswer: [], misunderstood: [], isHistoryUnread: false, forgotten: [], interruption: null },
   ...{ caller: 0, phase: "during", toolCalls: 0, isNewcomer: false, isListenedTo: true },
   ...more,
 });
@@ -130,6 +131,25 @@ describe("probeTurns", () => {
     const repeated = { repeated: ["word"], providers: [failedEar] };
     expect(isMet([turnOf({ ...repeated, switches: 1 })], "repeated words", tolerances)).toBe(true);
     expect(isMet([turnOf({ ...repeated, switches: 0 })], "repeated words", tolerances)).toBe(false);
+  });
+});
+
+describe("what a turn must not do", () => {
+  it.each([
+    ["histories that could not be read", { isHistoryUnread: true }],
+    ["heard words that the history lacks", { forgotten: ["river"] }],
+    ["words of no answer", { foreignOfAnswer: ["sorry"] }],
+    ["words misunderstood by vendors", { misunderstood: ["what"] }],
+    ["interruptions ignored", { interruption: { isObeyed: false, afterMs: null } }],
+    ["interruption obeyed after", { interruption: { isObeyed: true, afterMs: 16_000 } }],
+  ])("is seen: %s", (name, more) => {
+    expect(isMet([turnOf(more)], name)).toBe(false);
+    const well = { interruption: { isObeyed: true, afterMs: 700 } };
+    expect(isMet([turnOf(well)], name)).toBe(true);
+  });
+
+  it("is to interrupt nothing where nobody spoke over a reply", () => {
+    expect(isMet([turnOf({})], "interruptions ignored")).toBeUndefined();
   });
 });
 

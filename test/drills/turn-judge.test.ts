@@ -46,7 +46,7 @@ function turnOf(pieces: Int16Array[], replyText: string): TurnRecord {
 async function judge(pieces: Int16Array[], calls: CallRecord[], more: object = {}) {
   return judgeTurn({
     ...{ turn: turnOf(pieces, whole), rateHz, answer: whole, history: whole, interruptedAtMs: null, calls },
-    listens: true,
+    ...{ listens: true, isSpokenOver: false },
     ...more,
   });
 }
@@ -236,6 +236,31 @@ describe("judgeTurn", () => {
     const verdict = await judge([a], google, { turn: turnOf([a], first), history: first });
     expect(verdict.missing).toEqual([]);
     expect(verdict.missingOfAnswer).toHaveLength(8);
+  });
+
+  it("holds the transcript against what was said, unless the embedded recogniser wrote it", async () => {
+    const heardAs = (transcript: string, provider: string) => {
+      const turn = turnOf([a, b], whole);
+      const report = { providers: [{ stage: "stt", provider, outcome: "completed" }] };
+      return judge([a, b], google, { turn: { ...turn, transcript, report } });
+    };
+    expect((await heardAs("What is new?", "google")).misunderstood).toEqual([]);
+    expect((await heardAs("is new now", "google")).misunderstood).toEqual(["what", "now"]);
+    expect((await heardAs("is new", "embedded")).misunderstood).toEqual([]);
+  });
+
+  it("misses what the history lacks of a reply, and a history that can't be read", async () => {
+    expect(await judge([a, b], google)).toMatchObject({ forgotten: [], isHistoryUnread: false });
+    expect((await judge([a, b], google, { history: second })).forgotten).toHaveLength(7);
+    expect((await judge([a, b], google, { history: "" })).forgotten).toHaveLength(15);
+    // What was left when the caller spoke again was not heard.
+    expect((await judge([a, b], google, { history: first, isSpokenOver: true })).forgotten).toEqual([]);
+    expect(await judge([a, b], google, { history: null })).toMatchObject({ isHistoryUnread: true });
+  });
+
+  it("finds words in the reply that belong to no answer", async () => {
+    const { foreignOfAnswer } = await judge([a, b], google, { answer: first });
+    expect(foreignOfAnswer.length).toBeGreaterThan(5);
   });
 
   it("does not hear words in noise, nor in the speech of others", async () => {
