@@ -6,6 +6,7 @@ import type { PlaybackLimits } from "../../gateway/session/playback.ts";
 
 export type Mutant =
   | "skips a word"
+  | "repeats a word"
   | "repeats sentences"
   | "drops the floor"
   | "asks dead vendors"
@@ -17,9 +18,17 @@ export type Mutant =
   | "remembers unheard words"
   | "forgets heard words";
 
+/** What the next voice is asked to say in place of the rest of a text. */
+const rests: Partial<Record<Mutant, (rest: string, whole: string) => string>> = {
+  "skips a word": (rest) => rest.replace(/^\S+\s+/, ""),
+  "repeats a word": (rest, whole) => whole.slice(whole.slice(0, -rest.length).search(/\S+\s*$/)),
+  "repeats sentences": (_rest, whole) => whole,
+};
+
 /** A voice's policy that asks the next one for too much or too little. */
 export function spoilPolicy(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: Mutant | undefined) {
-  if (mutant !== "repeats sentences" && mutant !== "skips a word") return policy;
+  const change = mutant === undefined ? undefined : rests[mutant];
+  if (change === undefined) return policy;
   const spoilt: ChainPolicy<TtsRequest, TtsEvent> = {
     ...policy,
     begin(request, ...rest) {
@@ -27,9 +36,7 @@ export function spoilPolicy(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: M
       const nextRequest = (link: string) => {
         const asked = call.nextRequest(link);
         if (asked === null || asked.text === request.text) return asked;
-        return mutant === "repeats sentences"
-          ? request
-          : { ...asked, text: asked.text.replace(/^\S+\s+/, "") };
+        return { ...asked, text: change(asked.text, request.text) };
       };
       return {
         nextRequest,

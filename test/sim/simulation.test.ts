@@ -8,6 +8,7 @@ const workers = availableParallelism();
 /** What must be said of each fault of our own. */
 const found: Record<Mutant, RegExp> = {
   "skips a word": /left out/,
+  "repeats a word": /spoken twice/,
   "repeats sentences": /spoken twice/,
   "drops the floor": /silent|left out/,
   "asks dead vendors": /was asked although its breaker is open/,

@@ -14,6 +14,23 @@ describe("words as sounds", () => {
     expect(reader.heard.map(({ number }) => number)).toEqual(numbers);
   });
 
+  it("are heard twice when they were said twice, with a pause or without one, and once when they were torn", () => {
+    const heard = (...pieces: readonly Int16Array[]) => {
+      const reader = new WordReader();
+      for (const piece of pieces) reader.push(piece);
+      return reader.heard.map(({ number }) => number);
+    };
+    // The shortest word, then the longest.
+    const [google, elevenlabs] = [soundOf(700, 4_800, 960), soundOf(700, 5_440, 1_088)];
+    expect(heard(google, soundOf(12, 4_800, 960))).toEqual([700, 12]);
+    expect(heard(google, google)).toEqual([700, 700]);
+    expect(heard(google, elevenlabs, google)).toEqual([700, 700, 700]);
+    const silence = new Int16Array(20_000);
+    expect(heard(google, silence, elevenlabs)).toEqual([700, 700]);
+    expect(heard(elevenlabs.subarray(0, 2_000), silence, elevenlabs.subarray(2_000))).toEqual([700]);
+    expect(heard(google.subarray(0, 3_840), google)).toEqual([700, 700]);
+  });
+
   it("have one spelling each", () => {
     expect(numberOf(`"${wordOf(321)}," `)).toBe(321);
     expect(numberOf("Sorry")).toBe(0);

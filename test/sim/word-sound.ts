@@ -81,6 +81,8 @@ export interface HeardWord {
 
 /** Silence in the middle of a word is no second word. */
 const tornSamplesMax = 40_000;
+/** No word sounds for so long (400 ms; the longest takes 270): what goes on is the same word said again. */
+const soundedSamplesMax = 6_400;
 
 /** Reads sounds back as they come in, in pieces of any size. */
 export class WordReader {
@@ -136,12 +138,18 @@ export class WordReader {
   /** Words in the order of their sounding. */
   get heard(): HeardWord[] {
     const words: HeardWord[] = [];
+    let soundedSamples = 0;
     for (const run of this.#runs) {
       if (run.repetitions < repetitionsMin) continue;
       const last = words.at(-1);
-      const goesOn = last?.number === run.number && run.fromSample - last.untilSample < tornSamplesMax;
-      if (goesOn) last.untilSample = run.untilSample;
-      else words.push({ ...run });
+      const runSamples = run.untilSample - run.fromSample;
+      soundedSamples += runSamples;
+      const isTorn = last?.number === run.number && run.fromSample - last.untilSample < tornSamplesMax;
+      if (isTorn && soundedSamples < soundedSamplesMax) last.untilSample = run.untilSample;
+      else {
+        words.push({ ...run });
+        soundedSamples = runSamples;
+      }
     }
     return words;
   }
@@ -155,7 +163,8 @@ export class WordReader {
     const last = this.#runs.at(-1);
     const untilSample = this.#sample;
     this.#skip = skippedSamples;
-    if (last?.number === number && untilSample - last.untilSample < 2 * skippedSamples) {
+    const goesOn = last?.number === number && untilSample - last.untilSample < 2 * skippedSamples;
+    if (goesOn && untilSample - last.fromSample < soundedSamplesMax) {
       last.repetitions += 1;
       last.untilSample = untilSample;
     } else this.#runs.push({ number, repetitions: 1, fromSample: untilSample - frameSamples, untilSample });
