@@ -1,4 +1,7 @@
-/** Watches what chains do to vendors: dead ones get probes only, extra calls and caps are kept, nobody well is blamed. */
+/**
+ * Watches what chains do to vendors: dead ones get probes only and are left alone for as long as was promised, extra calls
+ * and caps are kept, nobody well is blamed.
+ */
 import type { Clock } from "../../gateway/clock.ts";
 import type { CallContext, Provider } from "../../gateway/providers/provider.ts";
 import { retryRatio } from "../../gateway/resilience/budget.ts";
@@ -8,6 +11,7 @@ import { createGuards } from "../../gateway/resilience/guard.ts";
 import { hedgeRatio } from "../../gateway/resilience/hedge.ts";
 import type { Dice } from "./dice.ts";
 import { type Mutant, spoilGuards } from "./mutants.ts";
+import { resetMs, VoteTally, windowMs } from "./vote-tally.ts";
 import type { KeptWeather } from "./weather.ts";
 
 /** What happened, so that a run in which nothing did is noticed. */
@@ -71,17 +75,19 @@ export function watchChains(
   const withTools = new WeakSet<CallContext>();
   const caps = mutant === "asks dead vendors" ? {} : drawCaps(dice);
   let calls = 0;
+  const tally = new VoteTally(clock);
   const guards = createGuards({
     clock,
     shared: null,
     caps: mutant === "calls full vendors" ? {} : caps,
-    breakerWindowMs: 30_000,
-    breakerResetMs: 10_000,
+    breakerWindowMs: windowMs,
+    breakerResetMs: mutant === "probes too early" ? resetMs / 10 : resetMs,
     hedge: { enabled: true, limitUsdPerHour: null },
     observer: {
       changed: (stage, name, state, reason) => {
         const key = `${stage}/${name}`;
         if (state === "half_open") probes.set(key, 0);
+        if (state === "open") tally.opened(key, reason);
         if (state === "open" && !weather.wasIll(key))
           note(`${key} blamed`, `${key} was well and is blamed: ${reason}`);
       },
@@ -101,6 +107,8 @@ export function watchChains(
       if (working > most) note(`${key} full`, `${key} had ${working} calls at once, ${most} allowed`);
       const { state } = guards.of(stage, name);
       if (state === "open") note(`${key} open`, `${key} was asked although its breaker is open`);
+      const objection = tally.objection(key, state);
+      if (objection !== null) note(`${key} tally`, `${key} ${objection}`);
       if (state !== "half_open") return;
       const count = (probes.get(key) ?? 0) + 1;
       probes.set(key, count);
@@ -136,7 +144,11 @@ export function watchChains(
       if (mutant === "asks dead vendors") reportOnly(stage, provider, outcome === "failed");
     },
   };
-  if (mutant !== "asks dead vendors") options.guards = spoilGuards(guards, mutant);
+  if (mutant !== "asks dead vendors") {
+    const spoilt = spoilGuards(guards, mutant);
+    // It hears what chains say of a call, whatever a mutant makes of that.
+    options.guards = { ...spoilt, of: (stage, name) => tally.watched(spoilt.of(stage, name)) };
+  }
 
   /** Breakers that open while nobody heeds them. */
   function reportOnly(stage: "stt" | "ai" | "tts", provider: string, failed: boolean): void {

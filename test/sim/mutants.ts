@@ -1,5 +1,5 @@
 /** Faults of our own that the simulation must find: a check that cannot fail is none. */
-import type { AiProvider, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
+import type { AiProvider, ProviderFault, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
 import type { ChainPolicy } from "../../gateway/resilience/continuation.ts";
 import type { Admission, Guard, Guards } from "../../gateway/resilience/guard.ts";
 import type { PlaybackLimits } from "../../gateway/session/playback.ts";
@@ -10,6 +10,10 @@ export type Mutant =
   | "repeats sentences"
   | "drops the floor"
   | "asks dead vendors"
+  | "forgives failures"
+  | "probes too early"
+  | "forgets when to come back"
+  | "tries refused keys"
   | "calls full vendors"
   | "blames who is well"
   | "hedges without budget"
@@ -59,8 +63,16 @@ export function spoilChain(chain: AiProvider, mutant: Mutant | undefined): AiPro
   return { ...chain, stream: (request, context) => chain.stream({ ...request, tools: [] }, context) };
 }
 
-/** Budgets that never run out; admissions that count every end as a failure. */
+/** What is told of a fault in place of it. */
+const belittlings: Partial<Record<Mutant, (fault: ProviderFault) => ProviderFault>> = {
+  "forgives failures": (fault) => (fault.blame === undefined ? { ...fault, blame: "request" } : fault),
+  "forgets when to come back": (fault) => (fault.blame === "quota" ? { ...fault, retryAfterMs: 0 } : fault),
+  "tries refused keys": (fault) => (fault.blame === "key" ? { ...fault, blame: "request" } : fault),
+};
+
+/** Budgets that never run out; admissions that count every end as a failure, or take faults for less than they are. */
 export function spoilGuards(guards: Guards, mutant: Mutant | undefined): Guards {
+  const belittle = mutant === undefined ? undefined : belittlings[mutant];
   const endless = { earn: () => undefined, take: () => true };
   switch (mutant) {
     case "retries without budget":
@@ -68,20 +80,31 @@ export function spoilGuards(guards: Guards, mutant: Mutant | undefined): Guards 
     case "hedges without budget":
       return { ...guards, hedges: { ...endless, spend: () => undefined, spentUsd: 0 } };
     case "blames who is well":
-      return { ...guards, of: (stage, name) => blaming(guards.of(stage, name)) };
+      return changingAdmissions(guards, (admission) => ({
+        ...admission,
+        end: () => admission.fail(noFault),
+      }));
     default:
-      return guards;
+      return belittle === undefined
+        ? guards
+        : changingAdmissions(guards, (admission) => ({
+            ...admission,
+            fail: (fault) => admission.fail(belittle(fault)),
+          }));
   }
 }
 
-function blaming(guard: Guard): Guard {
-  const admit = (): Admission | "open" | "full" => {
-    const admission = guard.admit();
-    if (typeof admission === "string") return admission;
-    const fault = { code: "provider_timeout", message: "not to blame", retryable: true } as const;
-    return { ...admission, end: () => admission.fail(fault) };
+const noFault: ProviderFault = { code: "provider_timeout", message: "not to blame", retryable: true };
+
+function changingAdmissions(guards: Guards, change: (admission: Admission) => Admission): Guards {
+  const changing = (guard: Guard): Guard => {
+    const admit = (): Admission | "open" | "full" => {
+      const admission = guard.admit();
+      return typeof admission === "string" ? admission : change(admission);
+    };
+    return Object.assign(Object.create(guard) as Guard, { admit });
   };
-  return Object.assign(Object.create(guard) as Guard, { admit });
+  return { ...guards, of: (stage, name) => changing(guards.of(stage, name)) };
 }
 
 /** A playback that takes what it has only just sent as heard, or what was heard long ago as not. */
