@@ -5,6 +5,7 @@ import { listMicrophones } from "../microphone-devices.ts";
 import { ParleyError } from "../parley-error.ts";
 import type { VoiceCall } from "../voice-call.ts";
 import { installShell } from "./app-shell.ts";
+import { storeOf } from "./browser-store.ts";
 import { CallDesk } from "./call-desk.ts";
 import { CallDisplay } from "./call-display.ts";
 import { type CallSettings, loadSettings, readSettings, saveSettings } from "./call-settings.ts";
@@ -60,7 +61,9 @@ const maxKept = 100;
 const probeTimeoutMs = 4000;
 
 const query = new URLSearchParams(location.search);
-let settings: CallSettings = loadSettings(localStorage);
+const lasting = storeOf(() => localStorage);
+const ofTab = storeOf(() => sessionStorage);
+let settings: CallSettings = loadSettings(lasting);
 // The installed app's shortcuts say how one wants to talk this time.
 settings = readSettings({ ...settings, ...(query.has("mode") && { mode: query.get("mode") }) });
 const errors: string[] = [];
@@ -92,7 +95,7 @@ const desk = new CallDesk(
   {
     url: new URL("/v1/realtime", location.href).href,
     workletUrls: { microphone: MICROPHONE_WORKLET_URL, player: PLAYER_WORKLET_URL },
-    apiKey: () => sessionStorage.getItem(keyName) ?? "",
+    apiKey: () => ofTab.getItem(keyName) ?? "",
     record: query.get("record") === "1",
   },
   settings,
@@ -173,7 +176,7 @@ function act(action: NoticeAction): void {
 }
 
 function useKey(key: string): void {
-  sessionStorage.setItem(keyName, key);
+  ofTab.setItem(keyName, key);
   talkButton.focus();
   begin();
 }
@@ -186,7 +189,7 @@ function complain(error: ParleyError, over: boolean): void {
   errors.push(error.code);
   if (errors.length > maxKept) errors.shift();
   const notice = noticeOf(error, place());
-  if (notice.asksKey) sessionStorage.removeItem(keyName);
+  if (notice.asksKey) ofTab.removeItem(keyName);
   if (!over && desk.state !== "closed") {
     notices.show({ ...notice, actions: [], retries: false }, true);
     return;
@@ -288,7 +291,7 @@ async function showMicrophones(): Promise<void> {
 // ---- Settings, keys, the shell ------------------------------------------------------------------------------
 
 function change(next: CallSettings): void {
-  saveSettings(localStorage, next);
+  saveSettings(lasting, next);
   useSettings(next);
 }
 
