@@ -95,7 +95,9 @@ export class CallDesk extends Emitter<CallDeskEvents> {
     if (this.state !== "closed") this.#call?.setMuted(!this.#call.muted);
   }
 
+  /** Whoever holds to talk means to be heard, muted before or not. */
   press(): void {
+    this.#call?.setMuted(false);
     this.#call?.press();
   }
 

@@ -35,15 +35,16 @@ export function statusWords(facts: TalkFacts, place: StatusPlace): StatusWords {
     return place.latched
       ? { status: "I hear you…", hint: "Press once more when you have finished." }
       : { status: "I hear you…", hint: "Let go when you have finished." };
+  if (state === "thinking") return { status: "Thinking…", hint: "" };
+  if (muted && mode === "hands-free")
+    return { status: "Muted. Parley doesn't hear you.", hint: key("M opens the microphone") };
   if (state === "speaking")
     return mode === "push-to-talk"
       ? { status: "Speaking. Hold to interrupt.", hint: key("Esc stops it") }
       : { status: "Speaking. Talk over it to interrupt.", hint: key("Esc stops it, too") };
-  if (state === "thinking") return { status: "Thinking…", hint: "" };
-  if (muted) return { status: "Muted. Parley doesn't hear you.", hint: key("M opens the microphone") };
   if (mode === "push-to-talk")
     return {
-      status: "Hold to talk.",
+      status: muted ? "Muted. Hold to talk." : "Hold to talk.",
       hint: place.keys
         ? "the button or the space bar; a short press stays down"
         : "A short press stays down.",

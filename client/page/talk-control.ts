@@ -34,20 +34,19 @@ export class TalkControl {
   #latched = false;
   /** A click follows this press; it must not count again. */
   #swallowClick = false;
+  /** The click before began the call: a second one right after it is a habit, and means nothing. */
+  #clickBegan = false;
 
   constructor(button: HTMLButtonElement, label: HTMLElement, actions: TalkActions) {
     this.#button = button;
     this.#label = label;
     this.#actions = actions;
     button.addEventListener("pointerdown", (event) => this.#onPointerDown(event));
-    for (const type of ["pointerup", "pointercancel", "lostpointercapture"] as const)
-      button.addEventListener(type, () => this.letGo());
-    button.addEventListener("click", (event) => {
-      // A finger's click follows its press, which counted already; a key's or a screen reader's comes alone.
-      const counted = this.#swallowClick && event.detail !== 0;
-      this.#swallowClick = false;
-      if (!counted) this.#activate();
-    });
+    button.addEventListener("pointerup", () => this.letGo());
+    button.addEventListener("pointercancel", () => this.drop());
+    // Follows every pointerup as well, which may have latched.
+    button.addEventListener("lostpointercapture", () => this.#heldSinceMs !== null && this.drop());
+    button.addEventListener("click", (event) => this.#onClick(event));
     button.addEventListener("contextmenu", (event) => this.#holds && event.preventDefault());
     button.addEventListener("keydown", (event) => {
       // Space is everybody's (see `shortcuts.ts`); Enter holds here as well.
@@ -55,11 +54,12 @@ export class TalkControl {
       event.preventDefault();
       if (!event.repeat) this.hold();
     });
-    button.addEventListener("keyup", (event) => {
+    // Wherever the focus has gone meanwhile.
+    document.addEventListener("keyup", (event) => {
       if (event.key === "Enter") this.letGo();
     });
-    globalThis.addEventListener("blur", () => this.letGo());
-    document.addEventListener("visibilitychange", () => document.hidden && this.letGo());
+    globalThis.addEventListener("blur", () => this.drop());
+    document.addEventListener("visibilitychange", () => document.hidden && this.drop());
   }
 
   /** Push-to-talk, and there is somebody to talk to. */
@@ -122,6 +122,14 @@ export class TalkControl {
     this.#actions.release();
   }
 
+  /** The user is gone, or something took the finger away: nothing stays down, however short it was. */
+  drop(): void {
+    if (this.#heldSinceMs === null && !this.#latched) return;
+    this.#heldSinceMs = null;
+    this.#latched = false;
+    this.#actions.release();
+  }
+
   /** Whether the button stays down by itself. */
   get latched(): boolean {
     return this.#latched && this.#heldSinceMs === null;
@@ -133,6 +141,18 @@ export class TalkControl {
     this.#swallowClick = true;
     this.#button.setPointerCapture(event.pointerId);
     this.hold();
+  }
+
+  #onClick(event: MouseEvent): void {
+    // A finger's click follows its press, which counted already; a key's or a screen reader's comes alone.
+    const counted = this.#swallowClick && event.detail !== 0;
+    this.#swallowClick = false;
+    if (event.detail > 1 && this.#clickBegan) {
+      this.drop();
+      return;
+    }
+    this.#clickBegan = this.#facts.state === "closed";
+    if (!counted) this.#activate();
   }
 
   #activate(): void {

@@ -132,6 +132,14 @@ describe("the page's words for a state", () => {
     const place = { asking: false, latched: false, keys: true };
     expect(statusWords(facts, place).status).toBe("Listening. Say something.");
     expect(statusWords({ ...facts, muted: true }, place).status).toContain("Muted");
+    const saying = { ...facts, muted: true, state: "speaking" } as const;
+    expect(statusWords(saying, place).status).toBe("Muted. Parley doesn't hear you.");
+    expect(statusWords({ ...saying, mode: "push-to-talk" }, place).status).toBe(
+      "Speaking. Hold to interrupt.",
+    );
+    expect(statusWords({ ...facts, muted: true, mode: "push-to-talk" }, place).status).toBe(
+      "Muted. Hold to talk.",
+    );
     expect(statusWords({ ...facts, mode: "push-to-talk" }, place)).toEqual({
       status: "Hold to talk.",
       hint: "the button or the space bar; a short press stays down",
