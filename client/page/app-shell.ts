@@ -16,8 +16,12 @@ export async function installShell(workerUrl: string, events: ShellEvents): Prom
     // A certificate that nobody vouches for, storage that is full or forbidden: the page works without.
     return;
   }
-  const offer = (worker: ServiceWorker): void => {
+  const offer = async (worker: ServiceWorker): Promise<void> => {
+    // After a reload the page is the server's newest: only its worker still waits, until no window needs the old one.
+    if (await hasThisPage(worker)) return;
     events.updated(() => {
+      // Another window has changed to it already.
+      if (worker.state !== "installed") return location.reload();
       navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
       worker.postMessage("take-over");
     });
@@ -25,13 +29,24 @@ export async function installShell(workerUrl: string, events: ShellEvents): Prom
   const watch = (worker: ServiceWorker): void => {
     worker.addEventListener("statechange", () => {
       // The first one of all has nothing to replace.
-      if (worker.state === "installed" && navigator.serviceWorker.controller !== null) offer(worker);
+      if (worker.state === "installed" && navigator.serviceWorker.controller !== null) void offer(worker);
     });
   };
   if (registration.waiting !== null && navigator.serviceWorker.controller !== null)
-    offer(registration.waiting);
+    void offer(registration.waiting);
   if (registration.installing !== null) watch(registration.installing);
   registration.addEventListener("updatefound", () => {
     if (registration.installing !== null) watch(registration.installing);
+  });
+}
+
+/** Whether the worker keeps the very files that this page was made of. */
+function hasThisPage(worker: ServiceWorker): Promise<boolean> {
+  const made = document.querySelectorAll("script[src^='/assets/'], link[rel=stylesheet][href^='/assets/']");
+  const paths = [...made].map((element) => element.getAttribute("src") ?? element.getAttribute("href"));
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data === true);
+    worker.postMessage(paths, [port2]);
   });
 }

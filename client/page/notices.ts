@@ -150,6 +150,11 @@ const written: { readonly [code: string]: Write } = {
   connect_timeout: serverAway,
   connection_lost: serverAway,
   reconnect_failed: serverAway,
+  page_outdated: () => ({
+    title: "Parley was updated.",
+    words: "Reload this page to talk again.",
+    actions: ["reload"],
+  }),
   too_many_sessions: busy,
   too_many_connections: busy,
   draining: restarting,

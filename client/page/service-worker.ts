@@ -20,7 +20,7 @@ interface FetchEvent extends WorkerEvent {
 interface WorkerScope {
   addEventListener(type: "install" | "activate", listener: (event: WorkerEvent) => void): void;
   addEventListener(type: "fetch", listener: (event: FetchEvent) => void): void;
-  addEventListener(type: "message", listener: (event: { data: unknown }) => void): void;
+  addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
   skipWaiting(): Promise<void>;
   readonly clients: { claim(): Promise<void> };
   readonly location: Location;
@@ -51,8 +51,10 @@ scope.addEventListener("activate", (event) => {
   );
 });
 
-scope.addEventListener("message", ({ data }) => {
+scope.addEventListener("message", ({ data, ports }) => {
   if (data === "take-over") void scope.skipWaiting();
+  // A page names its own files: are they this worker's?
+  else if (Array.isArray(data)) ports[0]?.postMessage(data.every((path) => SHELL_FILES.includes(path)));
 });
 
 scope.addEventListener("fetch", (event) => {

@@ -1,22 +1,14 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PageAsset } from "../../gateway/http/app.ts";
 import { loadPage } from "../../gateway/http/page.ts";
 import { type RunningGateway, scriptedEngines, startGateway } from "../support/gateway.ts";
 import { findAccessibilityFaults, mustSkipChromium, startBrowser, type TestBrowser } from "./chromium.ts";
 import { startCountingProxy } from "./counting-proxy.ts";
 import { startFakeGateway } from "./fake-gateway.ts";
+import { waitForWorker } from "./page-stage.ts";
 
 /** What is promised for a first visit, everything counted. */
 const maxFirstLoadBytes = 150 * 1024;
-
-async function waitForWorker(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.ready;
-    while (navigator.serviceWorker.controller === null)
-      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
-  });
-}
 
 function keptPaths(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
@@ -105,34 +97,6 @@ describe.skipIf(mustSkipChromium())("the page as an app, in Chromium", () => {
       expect(kept.length).toBeGreaterThan(5);
       for (const path of kept) expect(assets.has(path), path).toBe(true);
       expect(kept.filter((path) => /^\/(v1|healthz|readyz|metrics)/.test(path))).toEqual([]);
-    } finally {
-      await context.close();
-      await gateway.stop();
-    }
-  });
-
-  it("offers a newer version, changes to it when told to, and throws the old one away", async () => {
-    const [first, second] = await Promise.all([loadPage(), loadPage({ minify: false })]);
-    const served = new Map<string, PageAsset>(first);
-    const gateway = await startFakeGateway(served);
-    const context = await browser.browser.newContext();
-    try {
-      const page = await context.newPage();
-      await page.goto(gateway.url);
-      await waitForWorker(page);
-      const versions = () => page.evaluate(() => caches.keys());
-      const [old] = await versions();
-      served.clear();
-      for (const [path, asset] of second) served.set(path, asset);
-      await page.reload();
-      await page.getByText("A newer version of this page is ready.").waitFor();
-      expect(await findAccessibilityFaults(page)).toEqual([]);
-      const reloaded = page.waitForEvent("load");
-      await page.getByRole("button", { name: "Use it" }).click();
-      await reloaded;
-      await expect.poll(async () => (await versions()).length).toBe(1);
-      expect((await versions())[0]).not.toBe(old);
-      expect(await page.getByText("A newer version of this page is ready.").isVisible()).toBe(false);
     } finally {
       await context.close();
       await gateway.stop();

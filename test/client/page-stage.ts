@@ -59,6 +59,15 @@ export async function talk({ page, gateway }: Stage): Promise<FakePeer> {
   return peer;
 }
 
+/** Until a service worker answers for the page. */
+export async function waitForWorker(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+    while (navigator.serviceWorker.controller === null)
+      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
+  });
+}
+
 /** A reply's sound in frames of 20 ms at 24 kHz. */
 export function sendReplyAudio(peer: FakePeer, pcm: Int16Array): void {
   for (let at = 0; at < pcm.length; at += 480) peer.sendAudio(pcm.subarray(at, at + 480), at / 24);
