@@ -72,14 +72,20 @@ const away = { actions: ["try-again", "stop-trying"], tone: "alarm", retries: tr
 type Draft = Omit<Notice, "actions" | "tone"> & Partial<Pick<Notice, "actions" | "tone">>;
 type Write = (place: NoticePlace) => Draft;
 
-const serverAway: Write = ({ online }) =>
-  online
+const offline: Write = () => ({
+  title: "You are offline.",
+  words: "As soon as the network is back, so is the server.",
+  ...away,
+});
+
+const serverAway: Write = (place) =>
+  place.online
     ? {
         title: "The server can't be reached.",
         words: "It may be stopped, or the network between you and it is down.",
         ...away,
       }
-    : { title: "You are offline.", words: "As soon as the network is back, so is the server.", ...away };
+    : offline(place);
 
 const busy: Write = () => ({
   title: "The server is busy.",
@@ -146,6 +152,7 @@ const written: { readonly [code: string]: Write } = {
     words: "Check that it was copied whole.",
     asksKey: true,
   }),
+  offline,
   server_unreachable: serverAway,
   connect_timeout: serverAway,
   connection_lost: serverAway,
@@ -210,6 +217,14 @@ export function reconnectingNotice(cause: ParleyError, place: NoticePlace): Noti
         : "You are offline.";
   return { title, words: "Connecting again by itself.", actions: [], tone: "calm" };
 }
+
+/** Found while nobody looks at the page: a call would begin unseen. */
+export const serverBackNotice: Notice = {
+  title: "The server is back.",
+  words: "Press Talk.",
+  actions: [],
+  tone: "calm",
+};
 
 export const actionNames: Readonly<Record<NoticeAction, string>> = {
   "try-again": "Try again",

@@ -1,5 +1,4 @@
 /** The page's entry point: builds the views, the desk with its one call, and joins them. */
-import type { TurnEvent } from "../../wire/extensions.ts";
 import type { ConversationState } from "../conversation-state.ts";
 import { listMicrophones } from "../microphone-devices.ts";
 import { ParleyError } from "../parley-error.ts";
@@ -9,7 +8,7 @@ import { storeOf } from "./browser-store.ts";
 import { CallDesk } from "./call-desk.ts";
 import { CallDisplay } from "./call-display.ts";
 import { type CallSettings, loadSettings, readSettings, saveSettings } from "./call-settings.ts";
-import { CaptionsView, type ShownTurn } from "./captions-view.ts";
+import { CaptionsView } from "./captions-view.ts";
 import { Dial } from "./dial.ts";
 import { GatePicture } from "./gate-picture.ts";
 import { KeepAwake } from "./keep-awake.ts";
@@ -20,9 +19,12 @@ import {
   type NoticePlace,
   noticeOf,
   reconnectingNotice,
+  serverBackNotice,
 } from "./notices.ts";
 import { find, setText } from "./page-elements.ts";
+import type { PageProbe } from "./page-probe.ts";
 import { RetryClock } from "./retry-clock.ts";
+import { askHealth, findHindrance } from "./server-probe.ts";
 import { SettingsPanel } from "./settings-panel.ts";
 import { listenForShortcuts, listShortcuts } from "./shortcuts.ts";
 import { statusWords } from "./status-words.ts";
@@ -36,29 +38,9 @@ declare const MICROPHONE_WORKLET_URL: string;
 declare const PLAYER_WORKLET_URL: string;
 declare const SERVICE_WORKER_URL: string;
 
-/** A debugging aid: `window.parley` in the console. */
-export interface PageProbe {
-  readonly state: ConversationState;
-  readonly turns: ShownTurn[];
-  /** Codes of the errors since the page was opened (the newest 100). */
-  readonly errors: readonly string[];
-  /** Reports of the latest 100 turns (where their time went). */
-  readonly reports: readonly TurnEvent[];
-  /** Milliseconds from the end of the user's voice to the first sound heard, of the latest 100 answers. */
-  readonly waits: readonly number[];
-  /** With `?record=1` in the page's address: what was played so far, int16 mono at 24 kHz. */
-  recording(): Int16Array;
-}
-
-declare global {
-  interface Window {
-    parley: PageProbe;
-  }
-}
-
 const keyName = "parley.api-key";
 const maxKept = 100;
-const probeTimeoutMs = 4000;
+const conversationUrl = new URL("/v1/realtime", location.href);
 
 const query = new URLSearchParams(location.search);
 const lasting = storeOf(() => localStorage);
@@ -93,9 +75,9 @@ const display = new CallDisplay({
 const awake = new KeepAwake();
 const desk = new CallDesk(
   {
-    url: new URL("/v1/realtime", location.href).href,
+    url: conversationUrl.href,
     workletUrls: { microphone: MICROPHONE_WORKLET_URL, player: PLAYER_WORKLET_URL },
-    apiKey: () => ofTab.getItem(keyName) ?? "",
+    apiKey: readKey,
     record: query.get("record") === "1",
   },
   settings,
@@ -141,9 +123,9 @@ const panel = new SettingsPanel(
 let trying: "call" | "server" = "call";
 const clock = new RetryClock({
   tick: (seconds) => notices.count(`Trying again in ${seconds} s`),
-  attempt: () => {
+  attempt: (signal) => {
     notices.count("Trying…");
-    return trying === "call" ? desk.begin() : lookForServer();
+    return trying === "call" ? callAgain(signal) : lookForServer(signal);
   },
   givenUp: () => notices.count("No more tries. Press Try again whenever you like."),
 });
@@ -167,12 +149,17 @@ function act(action: NoticeAction): void {
   else if (action === "stop-trying") {
     clock.stop();
     notices.clear();
+    if (desk.state === "connecting") desk.end();
     talkButton.focus();
-  } else if (clock.running) clock.hurry();
+  } else if (clock.running && trying === "server") clock.hurry();
   else {
     talkButton.focus();
     begin();
   }
+}
+
+function readKey(): string {
+  return ofTab.getItem(keyName) ?? "";
 }
 
 function useKey(key: string): void {
@@ -202,24 +189,34 @@ function complain(error: ParleyError, over: boolean): void {
   }
 }
 
-/** Whether the server answers at all; says so if it doesn't. */
-async function lookForServer(): Promise<boolean> {
-  try {
-    const response = await fetch("/healthz", {
-      cache: "no-store",
-      signal: AbortSignal.timeout(probeTimeoutMs),
-    });
-    const { version } = (await response.json()) as { version?: string };
-    if (version !== undefined) setText(find("about"), `Kept in this browser. Parley ${version}.`);
-    if (clock.running) notices.clear();
-    return true;
-  } catch {
-    if (desk.state !== "closed") return true;
-    notices.show(noticeOf(new ParleyError("server_unreachable"), place()));
-    trying = "server";
-    clock.start();
+/** Begins the call that the user waits for. Asks the server first: no microphone is opened in vain. */
+async function callAgain(signal: AbortSignal): Promise<boolean> {
+  const hindrance = await findHindrance(conversationUrl, readKey());
+  if (signal.aborted) return false;
+  if (hindrance !== null) {
+    complain(hindrance, true);
     return false;
   }
+  if (!document.hidden) return desk.begin();
+  notices.show(serverBackNotice, true);
+  return true;
+}
+
+/** Whether the server answers at all; says so if it doesn't. */
+async function lookForServer(signal?: AbortSignal): Promise<boolean> {
+  const health = await askHealth();
+  if (health?.version !== undefined)
+    setText(find("about"), `Kept in this browser. Parley ${health.version}.`);
+  // The user waits for a call by now, or for nothing any more.
+  if (signal?.aborted || desk.state !== "closed" || (clock.running && trying === "call")) return true;
+  if (health !== null) {
+    if (clock.running) notices.clear();
+    return true;
+  }
+  notices.show(noticeOf(new ParleyError("server_unreachable"), place()));
+  trying = "server";
+  clock.start();
+  return false;
 }
 
 // ---- What a call tells --------------------------------------------------------------------------------------
@@ -363,7 +360,7 @@ window.parley = {
   reports: display.reports,
   waits: display.waits,
   recording: () => desk.call?.player.recording() ?? new Int16Array(0),
-};
+} satisfies PageProbe;
 
 useSettings(settings);
 display.showState("closed");

@@ -7,8 +7,8 @@ const tickMs = 250;
 export interface RetryEvents {
   /** Whole seconds to go. */
   tick: (seconds: number) => void;
-  /** Time to try; `false`: it didn't work, wait for the next one. */
-  attempt: () => Promise<boolean>;
+  /** Time to try; `false`: it didn't work, wait for the next one. `signal` aborts when nobody waits for it any more. */
+  attempt: (signal: AbortSignal) => Promise<boolean>;
   /** That was the last one. */
   givenUp: () => void;
 }
@@ -19,33 +19,34 @@ export class RetryClock {
   #timer: ReturnType<typeof setInterval> | undefined;
   #dueAtMs = 0;
   #tries = 0;
-  #running = false;
+  #run: AbortController | null = null;
 
   constructor(events: RetryEvents) {
     this.#events = events;
   }
 
   get running(): boolean {
-    return this.#running;
+    return this.#run !== null;
   }
 
   /** Begins to count down; when it counts already, nothing changes. */
   start(): void {
-    if (this.#running) return;
-    this.#running = true;
+    if (this.#run !== null) return;
+    this.#run = new AbortController();
     this.#tries = 0;
     this.#wait();
   }
 
   stop(): void {
-    this.#running = false;
+    this.#run?.abort();
+    this.#run = null;
     clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Tries at once: the user can't wait, or the network came back. */
   hurry(): void {
-    if (!this.#running || this.#timer === undefined) return;
-    void this.#attempt();
+    if (this.#timer !== undefined) void this.#attempt();
   }
 
   #wait(): void {
@@ -70,8 +71,11 @@ export class RetryClock {
   async #attempt(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    const worked = await this.#events.attempt();
-    if (!this.#running) return;
+    const run = this.#run;
+    if (run === null) return;
+    const worked = await this.#events.attempt(run.signal);
+    // Stopped meanwhile, and perhaps started anew.
+    if (this.#run !== run) return;
     if (worked) this.stop();
     else this.#wait();
   }

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import type { PageProbe } from "../../client/page/page.ts";
+import type { PageProbe } from "../../client/page/page-probe.ts";
 import { wavOf } from "../support/speech.ts";
 
 declare global {

@@ -123,6 +123,7 @@ describe("the page's notices", () => {
     expect(insecure).toContain("`http://localhost:8080/`");
     const offline = noticeOf(new ParleyError("server_unreachable"), { ...place, online: false });
     expect(offline).toMatchObject({ title: "You are offline.", retries: true });
+    expect(noticeOf(new ParleyError("offline"), place)).toEqual(offline);
   });
 });
 
