@@ -37,13 +37,21 @@ interface Capture {
   clock: AudioClock;
 }
 
+/** A device that was asked for. */
+interface Opening {
+  outcome: Promise<void>;
+  /** Asked for after it. */
+  next: Opening | null;
+}
+
 /** The user's microphone as int16 mono frames; another device can take its place at any time. Browser only. */
 export class Microphone extends Emitter<MicrophoneEvents> {
   readonly #options: MicrophoneOptions;
   #settings: MicrophoneSettings;
   #capture: Capture | null = null;
-  /** Counts `start`, `use` and `stop`: what was begun under an older number is thrown away. */
-  #generation = 0;
+  #latest: Opening | null = null;
+  /** Counts `start` and `stop`: what was begun under an older number is thrown away. */
+  #run = 0;
   #running = false;
   #muted = false;
 
@@ -69,25 +77,35 @@ export class Microphone extends Emitter<MicrophoneEvents> {
   async start(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
+    this.#run++;
+    const run = this.#run;
     try {
       await this.#openFirst();
       navigator.mediaDevices.addEventListener?.("devicechange", this.#onDeviceChange);
     } catch (error) {
-      this.stop();
+      // It may have been stopped and begun again meanwhile.
+      if (run === this.#run) this.stop();
       throw error;
     }
   }
 
   /**
    * Takes another microphone, or the same with other settings; before `start`, the settings for it. What is left out
-   * stays as it is.
+   * stays as it is. Of several choices in a row the last one counts, for `start` as well.
    *
    * @throws {ParleyError} `microphone_…`; the one in use stays in use then
    */
   async use(settings: MicrophoneSettings): Promise<void> {
-    const wanted = { ...this.#settings, ...settings };
-    if (this.#running) await this.#open(wanted, null);
+    const before = this.#settings;
+    const wanted = { ...before, ...settings };
     this.#settings = wanted;
+    if (!this.#running) return;
+    try {
+      await this.#open(wanted, null);
+    } catch (error) {
+      if (this.#settings === wanted) this.#settings = before;
+      throw error;
+    }
   }
 
   /** Silence instead of sound while true; the microphone stays open. */
@@ -105,7 +123,8 @@ export class Microphone extends Emitter<MicrophoneEvents> {
   /** Lets go of the microphone. Idempotent. */
   stop(): void {
     this.#running = false;
-    this.#generation++;
+    this.#run++;
+    this.#latest = null;
     globalThis.navigator?.mediaDevices?.removeEventListener?.("devicechange", this.#onDeviceChange);
     if (this.#capture !== null) release(this.#capture);
     this.#capture = null;
@@ -130,21 +149,43 @@ export class Microphone extends Emitter<MicrophoneEvents> {
     }
   }
 
-  /** Opens a device and, once it works, lets go of the one before. */
-  async #open(settings: MicrophoneSettings, lost: ParleyError | null): Promise<void> {
-    this.#generation++;
-    const generation = this.#generation;
-    const capture = await openCapture(settings, this.#options);
-    if (generation !== this.#generation || !this.#running) {
-      release(capture);
-      throw new ParleyError("closed_by_caller");
+  /**
+   * Opens a device and, once it works, lets go of the one before. If another is chosen before it is open, that one
+   * counts, unless it doesn't work.
+   */
+  #open(settings: MicrophoneSettings, lost: ParleyError | null): Promise<void> {
+    const opening: Opening = { outcome: Promise.resolve(), next: null };
+    if (this.#latest !== null) this.#latest.next = opening;
+    this.#latest = opening;
+    opening.outcome = this.#carryOut(opening, settings, lost);
+    return opening.outcome;
+  }
+
+  async #carryOut(opening: Opening, settings: MicrophoneSettings, lost: ParleyError | null): Promise<void> {
+    const run = this.#run;
+    let capture: Capture;
+    try {
+      capture = await openCapture(settings, this.#options);
+    } catch (error) {
+      if (run !== this.#run) throw new ParleyError("closed_by_caller");
+      if (opening.next === null) throw error;
+      return opening.next.outcome;
     }
+    const replaced = opening.next !== null && (await works(opening.next));
+    if (run !== this.#run || replaced) release(capture);
+    if (run !== this.#run) throw new ParleyError("closed_by_caller");
+    if (!replaced) this.#take(capture, lost);
+  }
+
+  #take(capture: Capture, lost: ParleyError | null): void {
     if (this.#capture !== null) release(this.#capture);
     this.#capture = capture;
     capture.track.enabled = !this.#muted;
     capture.node.port.onmessage = ({ data }: MessageEvent<MicrophoneReport>) => this.#onReport(capture, data);
     capture.track.addEventListener("ended", () => void this.#onLost(capture));
     this.emit("using", { inUse: describeTrack(capture.track), lost });
+    // Gone before anybody listened for that.
+    if (capture.track.readyState === "ended") void this.#onLost(capture);
   }
 
   #onReport(capture: Capture, report: MicrophoneReport): void {
@@ -162,15 +203,26 @@ export class Microphone extends Emitter<MicrophoneEvents> {
     if (this.#capture !== capture) return;
     release(capture);
     this.#capture = null;
+    const run = this.#run;
+    // One that was chosen just before is better than any other.
+    if (this.#latest !== null) await works(this.#latest);
+    if (this.#capture !== null || run !== this.#run) return;
     try {
       await this.#open({ ...this.#settings, deviceId: null }, new ParleyError("microphone_changed"));
     } catch (error) {
       // Somebody else chose a microphone, or stopped, meanwhile.
-      if (this.#capture !== null || !this.#running) return;
+      if (this.#capture !== null || run !== this.#run) return;
       this.stop();
       this.emit("ended", new ParleyError("microphone_ended", { detail: String(error) }));
     }
   }
+}
+
+function works({ outcome }: Opening): Promise<boolean> {
+  return outcome.then(
+    () => true,
+    () => false,
+  );
 }
 
 function release({ stream, context, node }: Capture): void {

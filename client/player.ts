@@ -85,15 +85,17 @@ export class Player extends Emitter<PlayerEvents> {
    */
   async start(): Promise<void> {
     if (this.#context !== null) return;
+    let context: AudioContext | null = null;
     try {
       // At the replies' rate: the browser resamples to the device's.
-      const context = new AudioContext({ latencyHint: "interactive", sampleRate: this.sampleRateHz });
+      context = new AudioContext({ latencyHint: "interactive", sampleRate: this.sampleRateHz });
       this.#context = context;
       await Promise.all([loadWorklet(context, this.#options.workletUrl), context.resume()]);
       if (this.#context !== context) throw new ParleyError("closed_by_caller");
       this.#connect(context);
     } catch (error) {
-      this.close();
+      // It may have been closed and started again meanwhile.
+      if (this.#context === context) this.close();
       throw error instanceof ParleyError
         ? error
         : new ParleyError("playback_failed", { detail: String(error) });

@@ -48,7 +48,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
   #muted = false;
   #offs: (() => void)[] = [];
   #running = false;
-  /** Counts them: one that was given up must not end the next. */
+  /** Counts starts and stops: a start that was given up must not end the next. */
   #starts = 0;
   #acknowledgedAtMs = 0;
 
@@ -122,15 +122,17 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
       await this.client.configure(this.#wanted());
       if (!this.#running || this.#starts !== start) throw new ParleyError("closed_by_caller");
     } catch (error) {
-      // It may have been stopped and begun again meanwhile.
-      if (this.#starts === start) this.#stop();
-      throw error;
+      // Stopped by the caller meanwhile, and perhaps begun again: whatever broke then is no fault.
+      const stopped = this.#starts !== start;
+      if (!stopped || !this.#running) this.#stop();
+      throw stopped ? new ParleyError("closed_by_caller") : error;
     }
   }
 
   /** Hangs up. Idempotent. */
   stop(): void {
     if (!this.#running) return;
+    this.#starts += 1;
     this.#stop();
     this.emit("ended", { error: null });
   }

@@ -163,7 +163,7 @@ export class CallDesk extends Emitter<CallDeskEvents> {
   #complain(error: unknown): void {
     const known =
       error instanceof ParleyError ? error : new ParleyError("internal_error", { detail: String(error) });
-    this.emit("trouble", { error: known, over: false });
+    if (known.code !== "closed_by_caller") this.emit("trouble", { error: known, over: false });
   }
 
   #tell(): void {
