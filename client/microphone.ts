@@ -77,8 +77,7 @@ export class Microphone extends Emitter<MicrophoneEvents> {
   async start(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    this.#run++;
-    const run = this.#run;
+    const run = ++this.#run;
     try {
       await this.#openFirst();
       navigator.mediaDevices.addEventListener?.("devicechange", this.#onDeviceChange);

@@ -110,8 +110,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
   async start(): Promise<void> {
     if (this.#running) throw new ParleyError("already_connected");
     this.#running = true;
-    this.#starts += 1;
-    const start = this.#starts;
+    const start = ++this.#starts;
     this.#offs = this.#listen();
     this.#watch.start();
     this.client.extend({ words: true });
@@ -132,7 +131,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
   /** Hangs up. Idempotent. */
   stop(): void {
     if (!this.#running) return;
-    this.#starts += 1;
+    this.#starts++;
     this.#stop();
     this.emit("ended", { error: null });
   }
