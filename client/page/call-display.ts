@@ -24,6 +24,7 @@ const maxKept = 100;
 const frameMs = 20;
 /** Totals are written anew at most that often while sound is sent. */
 const totalsEveryMs = 1000;
+const newConversation = "A new conversation: what was said before is forgotten.";
 
 /** Everything that is shown of calls, one after another: words, sound, measures. */
 export class CallDisplay {
@@ -54,7 +55,8 @@ export class CallDisplay {
   showState(state: ConversationState): void {
     const { captions, dial, gate } = this.#views;
     dial.voice = state === "speaking" ? "reply" : "microphone";
-    if (this.#state === "speaking" && state !== "speaking") captions.settle();
+    if (state === "closed" || state === "connecting") this.#abandon();
+    else if (this.#state === "speaking" && state !== "speaking") captions.settle();
     this.#state = state;
     if (state !== "closed") return;
     dial.rest();
@@ -66,18 +68,26 @@ export class CallDisplay {
   listen(call: VoiceCall): void {
     const { captions, gate, dial } = this.#views;
     const { client } = call;
-    client.on("input_audio_buffer.committed", (event) => captions.reserve("user", event.item_id));
+    client.once("session.created", () => this.records.length > 0 && captions.divide(newConversation));
+    client.on("input_audio_buffer.committed", ({ item_id: itemId }) => {
+      captions.reserve("user", itemId);
+      this.#book.noteCommitted(itemId);
+    });
     client.on("userTranscript", (words) => {
       captions.show({ ...words, speaker: "user", interrupted: false });
-      if (words.final && words.text !== "") this.#book.noteAsked(words.text);
+      if (words.final && words.text !== "") this.#noteAsked(words.itemId, words.text);
     });
     client.on("conversation.item.input_audio_transcription.failed", ({ item_id: itemId }) =>
       captions.show({ itemId, speaker: "user", text: "(not understood)", final: true, interrupted: false }),
     );
+    client.on("response.created", ({ response }) => this.#book.noteCreated(response.id));
     client.on("response.content_part.added", (event) =>
       this.#book.noteItem(event.response_id, event.item_id),
     );
     client.on("replyTranscript", (words) => captions.show({ ...words, speaker: "reply" }));
+    client.on("response.done", ({ response }) => {
+      if (response.status === "cancelled" || response.status === "failed") this.#book.noteBroken(response.id);
+    });
     client.on("restarted", ({ message }) => captions.divide(message));
     client.on("parley.turn", (report) => {
       keep(this.reports, report);
@@ -96,7 +106,7 @@ export class CallDisplay {
     });
     call.on("interrupted", ({ itemId }) => {
       this.#book.noteInterrupted(itemId);
-      this.#showTotals();
+      this.#refresh();
     });
     call.on("answered", ({ itemId, waitMs }) => {
       keep(this.waits, waitMs);
@@ -108,9 +118,25 @@ export class CallDisplay {
   #showTurn(turn: TurnRecord | null): void {
     if (turn === null) return;
     this.#views.waterfall.show(turn);
-    this.#showTotals();
+    this.#refresh();
     if (turn.waitMs !== null)
       this.#views.totals.showLatest(turn.waitMs, turn.report?.totals.infra_ms ?? null);
+  }
+
+  #noteAsked(itemId: string, text: string): void {
+    this.#book.noteAsked(itemId, text);
+    this.#refresh();
+  }
+
+  #abandon(): void {
+    this.#book.noteOver(this.#views.captions.abandon());
+    this.#refresh();
+  }
+
+  /** Shows what is new about the turns that are shown already. */
+  #refresh(): void {
+    this.#views.waterfall.refresh(this.#book.turns);
+    this.#showTotals();
   }
 
   #countSpoken(): void {

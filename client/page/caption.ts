@@ -3,6 +3,13 @@ import { make, setText } from "./page-elements.ts";
 /** Who said something. */
 export type Speaker = "user" | "reply";
 
+/** Why a reply was not heard to its end: the user spoke over it, or the conversation was over. */
+export type CutCause = "interrupted" | "cut off";
+
+const cutTitles: Readonly<Record<CutCause, string>> = {
+  interrupted: "You interrupted here",
+  "cut off": "The conversation ended here",
+};
 const names: Readonly<Record<Speaker, string>> = { user: "You", reply: "Parley" };
 /** So many of the words that nobody heard are shown after the cut. */
 const maxUnheardWords = 12;
@@ -28,6 +35,21 @@ export class Caption {
     who.append(this.#aside);
     this.#words = make("p", "words");
     this.element.append(who, this.#words);
+  }
+
+  /** A reply's words that are being followed: what was heard of them may still change. */
+  get following(): boolean {
+    return this.#spans.length > 0;
+  }
+
+  /** A reply's words up to the one being heard. */
+  get heard(): string {
+    return this.#tokens.slice(0, this.#heard + 1).join(" ");
+  }
+
+  /** The last word that is known is being heard. */
+  get heardWhole(): boolean {
+    return this.#heard >= this.#tokens.length - 1;
   }
 
   /** The whole text as far as it is known, without saying what of it was heard. */
@@ -72,15 +94,15 @@ export class Caption {
   }
 
   /** The listener heard `heard` of it and no more; what was to follow stands behind the cut, struck through. */
-  cut(heard: string): void {
+  cut(heard: string, cause: CutCause): void {
     this.#interrupted = true;
     this.element.classList.remove("sounding");
     this.element.classList.add("interrupted");
     const rest = this.#longest.slice(splitWords(heard).length);
     const mark = make("span", "cut");
     mark.setAttribute("role", "img");
-    mark.setAttribute("aria-label", "interrupted here");
-    mark.title = "You interrupted here";
+    mark.setAttribute("aria-label", `${cause} here`);
+    mark.title = cutTitles[cause];
     this.#words.classList.remove("waiting");
     this.#words.replaceChildren(heard, mark);
     if (rest.length > 0) {
@@ -90,6 +112,7 @@ export class Caption {
       this.#words.append(unheard);
     }
     this.#spans = [];
+    this.remark(cause);
   }
 
   /** A few words beside the name: how long it took, that it was interrupted. */

@@ -9,6 +9,8 @@ export interface ShownTurn {
   text: string;
   final: boolean;
   interrupted: boolean;
+  /** It was the end of the conversation that interrupted it, not the user. */
+  cutOff?: true;
 }
 
 /** A line between two conversations, or a turn with the wall clock at which it appeared. */
@@ -18,6 +20,8 @@ interface Entry {
   shown: ShownTurn;
   caption: Caption;
   record: CaptionRecord;
+  /** Its conversation is over: nothing more is heard of it. */
+  over: boolean;
 }
 
 /** Older turns leave the page (and what can be saved). */
@@ -66,27 +70,40 @@ export class CaptionsView {
     // What was heard of an interrupted reply stays, whatever is still told about the whole.
     if (known?.shown.interrupted && !turn.interrupted) return;
     const entry = known ?? this.#append(turn);
-    entry.shown = turn;
-    if ("turn" in entry.record) entry.record.turn = turn;
-    if (turn.interrupted) {
-      entry.caption.cut(turn.text);
-      entry.caption.remark("interrupted");
-    } else if (turn.speaker === "reply") entry.caption.showSpoken(turn.text);
+    keepShown(entry, turn);
+    if (turn.interrupted) entry.caption.cut(turn.text, "interrupted");
+    else if (turn.speaker === "reply") entry.caption.showSpoken(turn.text);
     else entry.caption.showPlain(turn.text);
-    // Screen readers that are asked to read captions wait for the whole sentence.
-    entry.caption.element.setAttribute("aria-busy", String(!turn.final));
     if (following) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   /** The listener is at that word of a reply. */
   light(itemId: string, wordIndex: number): void {
-    this.#entries.get(itemId)?.caption.light(wordIndex);
+    const entry = this.#entries.get(itemId);
+    if (entry?.over === false) entry.caption.light(wordIndex);
   }
 
   /** No reply sounds any more: all that was not interrupted was heard. */
   settle(): void {
     for (const { caption, shown } of this.#entries.values())
       if (shown.speaker === "reply" && shown.final) caption.settle();
+  }
+
+  /**
+   * The conversation is over: what was on its way won't come any more.
+   *
+   * @returns the replies that were cut where the listener was
+   */
+  abandon(): string[] {
+    const cut: string[] = [];
+    for (const [itemId, entry] of this.#entries) {
+      if (entry.over) continue;
+      entry.over = true;
+      if (entry.shown.final && !entry.caption.following) continue;
+      if (entry.shown.text === "") this.#remove(itemId);
+      else if (close(entry)) cut.push(itemId);
+    }
+    return cut;
   }
 
   /** A few words beside who said it. */
@@ -97,7 +114,9 @@ export class CaptionsView {
 
   /** Draws a line: what follows knows nothing of what stands above. */
   divide(words: string): void {
-    this.settle();
+    const last = this.#records.at(-1);
+    // Of two lines with nothing between them one says it all.
+    if (last !== undefined && "divider" in last) return;
     this.#keep({ atMs: Date.now(), divider: words });
     this.#list.append(make("li", "caption divider", words));
     this.#trim();
@@ -107,7 +126,7 @@ export class CaptionsView {
     this.#intro.hidden = true;
     const caption = new Caption(turn.speaker);
     const record: CaptionRecord = { atMs: Date.now(), turn };
-    const entry = { shown: turn, caption, record };
+    const entry = { shown: turn, caption, record, over: false };
     this.#entries.set(turn.itemId, entry);
     this.#keep(record);
     this.#list.append(caption.element);
@@ -137,4 +156,25 @@ export class CaptionsView {
     const { scrollTop, clientHeight, scrollHeight } = this.#scroller;
     return scrollHeight - scrollTop - clientHeight < followPx;
   }
+}
+
+function keepShown(entry: Entry, turn: ShownTurn): void {
+  entry.shown = turn;
+  if ("turn" in entry.record) entry.record.turn = turn;
+  // Screen readers that are asked to read captions wait for the whole sentence.
+  entry.caption.element.setAttribute("aria-busy", String(!turn.final));
+}
+
+/** What is there of a turn is all there will be. @returns whether that cut a reply */
+function close(entry: Entry): boolean {
+  const { shown, caption } = entry;
+  if (shown.speaker === "user" || (shown.final && caption.heardWhole)) {
+    keepShown(entry, { ...shown, final: true });
+    caption.settle();
+    return false;
+  }
+  const { heard } = caption;
+  keepShown(entry, { ...shown, text: heard, final: true, interrupted: true, cutOff: true });
+  caption.cut(heard, "cut off");
+  return true;
 }

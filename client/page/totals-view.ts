@@ -50,7 +50,7 @@ export class TotalsView {
       heard: minutesOf(totals.heardMs),
       engines:
         totals.engines
-          .map(({ name, failed }) => (failed === 0 ? name : `${name} (failed ${failed} times)`))
+          .map(({ name, failed }) => (failed === 0 ? name : `${name} (failed ${timesOf(failed)})`))
           .join(", ") || "–",
     };
     for (const [name, value] of Object.entries(values)) setText(this.#values.get(name)!, value);
@@ -64,6 +64,10 @@ export class TotalsView {
     setText(headlineNote, `From the end of your voice to the first sound from your loudspeaker${share}.`);
     setText(latest, `heard after ${secondsOf(waitMs)} s`);
   }
+}
+
+function timesOf(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
 }
 
 function withUnit(ms: number | null): string {

@@ -1,7 +1,8 @@
 /** The conversation as a text that people and programs read: Markdown. */
-import type { CaptionRecord } from "./captions-view.ts";
+import type { CaptionRecord, ShownTurn } from "./captions-view.ts";
 import { millisecondsOf, secondsOf } from "./figures.ts";
 import type { SessionTotals, TurnRecord } from "./turn-book.ts";
+import { waitOf } from "./waterfall-view.ts";
 
 /** @param locale - for the times; tests hand one in */
 export function writeTranscript(
@@ -19,22 +20,24 @@ export function writeTranscript(
       lines.push("---", "", `*${record.divider}*`, "");
       continue;
     }
-    const { speaker, text, interrupted } = record.turn;
-    const who = speaker === "user" ? "You" : "Parley";
-    lines.push(
-      `**${who}** (${clock.format(record.atMs)}): ${text}${interrupted ? " — *interrupted*" : ""}`,
-      "",
-    );
+    lines.push(writeTurn(record.turn, clock.format(record.atMs)), "");
   }
   if (turns.length > 0) lines.push(...writeMeasures(turns, totals));
   return `${lines.join("\n").trimEnd()}\n`;
 }
 
+function writeTurn({ speaker, text, interrupted, cutOff }: ShownTurn, at: string): string {
+  const who = speaker === "user" ? "You" : "Parley";
+  const end = cutOff ? "*cut off*" : interrupted ? "*interrupted*" : "";
+  return `**${who}** (${at}): ${[text, end].filter((part) => part !== "").join(" — ")}`;
+}
+
 function writeMeasures(turns: readonly TurnRecord[], totals: SessionTotals): string[] {
-  const rows = turns.map(({ number, asked, waitMs, report }) => {
+  const rows = turns.map((turn) => {
+    const { number, asked, report } = turn;
     const server = report === null ? "–" : millisecondsOf(report.totals.turn_ms);
     const own = report === null ? "–" : millisecondsOf(report.totals.infra_ms);
-    return `| ${number} | ${asked.replaceAll("|", "\\|")} | ${secondsOf(waitMs)} s | ${server} | ${own} |`;
+    return `| ${number} | ${asked.replaceAll("|", "\\|")} | ${waitOf(turn)} | ${server} | ${own} |`;
   });
   return [
     "## Measures",

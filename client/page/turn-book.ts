@@ -8,16 +8,24 @@ export interface TurnRecord {
   responseId: string;
   /** What the user said to it; empty while unknown. */
   asked: string;
+  /** Where that was said; null for an answer to nothing that was said. */
+  askedItemId: string | null;
   /** From the end of the user's voice to the first sound heard, on this device's clock; null until (or unless) heard. */
   waitMs: number | null;
   /** The server's ledger; null until it came. */
   report: TurnEvent | null;
   interrupted: boolean;
+  /** Whether anybody heard it: "missed" once nobody will. */
+  sound: "awaited" | "heard" | "missed";
+  /** Its conversation is over: no report comes any more. */
+  over: boolean;
+  /** The end of the conversation cut it. */
+  cutOff: boolean;
 }
 
 export interface SessionTotals {
   turns: number;
-  /** Of this device's clock; null without an answer. */
+  /** Of this device's clock; null without an answer. All of these are of answers that were heard. */
   medianWaitMs: number | null;
   p95WaitMs: number | null;
   /** Time that was Parley's own, of the server's ledger. */
@@ -54,7 +62,10 @@ export class TurnBook {
   readonly #heardMs = new Map<string, number>();
   #heardEarlierMs = 0;
   #spokenMs = 0;
-  #asked = "";
+  /** The user's newest turn that no response answers yet. */
+  #openItemId: string | null = null;
+  /** Words that were told before their response began, by item. */
+  readonly #words = new Map<string, string>();
   #begun = 0;
 
   /** Oldest first. */
@@ -62,11 +73,23 @@ export class TurnBook {
     return [...this.#turns.values()];
   }
 
-  /** The user's words: the next response, or the newest without words, answers them. */
-  noteAsked(text: string): void {
-    const last = [...this.#turns.values()].at(-1);
-    if (last !== undefined && last.asked === "" && last.report === null) last.asked = text;
-    else this.#asked = text;
+  /** The user's turn is over: the next response answers it. */
+  noteCommitted(itemId: string): void {
+    this.#openItemId = itemId;
+  }
+
+  /** The user's words, before their answer has begun or after it has ended. */
+  noteAsked(itemId: string, text: string): void {
+    const turn = this.turns.findLast(({ askedItemId }) => askedItemId === itemId);
+    if (turn !== undefined) turn.asked = text;
+    else {
+      this.#words.set(itemId, text);
+      forgetOldest(this.#words, maxOpenItems);
+    }
+  }
+
+  noteCreated(responseId: string): void {
+    this.#turn(responseId);
   }
 
   /** A response speaks in that item. */
@@ -76,16 +99,36 @@ export class TurnBook {
     this.#turn(responseId);
   }
 
+  /** A response broke off: what was not heard of it by now never is. */
+  noteBroken(responseId: string): void {
+    miss(this.#turn(responseId));
+  }
+
   /** Its first sound was heard. */
   noteAnswered(itemId: string, waitMs: number): TurnRecord | null {
     const turn = this.#turnOfItem(itemId);
-    if (turn !== null) turn.waitMs ??= waitMs;
+    if (turn === null) return null;
+    turn.waitMs ??= waitMs;
+    this.#hear(turn);
     return turn;
   }
 
   noteInterrupted(itemId: string): void {
     const turn = this.#turnOfItem(itemId);
     if (turn !== null) turn.interrupted = true;
+  }
+
+  /** The conversation is over. @param cutItemIds - the replies that it cut */
+  noteOver(cutItemIds: readonly string[]): void {
+    for (const itemId of cutItemIds) {
+      const turn = this.#turnOfItem(itemId);
+      if (turn !== null) turn.cutOff = true;
+    }
+    for (const turn of this.#turns.values()) {
+      miss(turn);
+      turn.over = true;
+    }
+    this.#openItemId = null;
   }
 
   noteReport(report: TurnEvent): TurnRecord {
@@ -98,6 +141,8 @@ export class TurnBook {
   noteHeard(itemId: string, playedMs: number): void {
     const before = this.#heardMs.get(itemId) ?? 0;
     this.#heardMs.set(itemId, Math.max(before, playedMs));
+    const turn = this.#turnOfItem(itemId);
+    if (turn !== null && playedMs > 0) this.#hear(turn);
     if (this.#heardMs.size <= maxOpenItems) return;
     const [oldest, oldestMs] = this.#heardMs.entries().next().value!;
     this.#heardEarlierMs += oldestMs;
@@ -112,7 +157,8 @@ export class TurnBook {
   totals(): SessionTotals {
     const turns = this.turns;
     const waits = turns.flatMap(({ waitMs }) => (waitMs === null ? [] : [waitMs]));
-    const infra = turns.flatMap(({ report }) => (report === null ? [] : [report.totals.infra_ms]));
+    const heard = turns.filter(({ sound }) => sound === "heard");
+    const infra = heard.flatMap(({ report }) => (report === null ? [] : [report.totals.infra_ms]));
     return {
       turns: turns.length,
       medianWaitMs: quantile(waits, 0.5),
@@ -131,23 +177,42 @@ export class TurnBook {
     return responseId === undefined ? null : (this.#turns.get(responseId) ?? null);
   }
 
+  /** Answers come one after another: those before one that is heard never will be. */
+  #hear(turn: TurnRecord): void {
+    if (turn.sound === "heard") return;
+    turn.sound = "heard";
+    for (const earlier of this.#turns.values()) {
+      if (earlier === turn) break;
+      miss(earlier);
+    }
+  }
+
   #turn(responseId: string): TurnRecord {
     const known = this.#turns.get(responseId);
     if (known !== undefined) return known;
     this.#begun++;
+    const askedItemId = this.#openItemId;
+    this.#openItemId = null;
     const turn: TurnRecord = {
       number: this.#begun,
       responseId,
-      asked: this.#asked,
+      asked: this.#words.get(askedItemId ?? "") ?? "",
+      askedItemId,
       waitMs: null,
       report: null,
       interrupted: false,
+      sound: "awaited",
+      over: false,
+      cutOff: false,
     };
-    this.#asked = "";
     this.#turns.set(responseId, turn);
     forgetOldest(this.#turns, maxTurns);
     return turn;
   }
+}
+
+function miss(turn: TurnRecord): void {
+  if (turn.sound === "awaited") turn.sound = "missed";
 }
 
 function countEngines(turns: readonly TurnRecord[]): SessionTotals["engines"] {

@@ -1,4 +1,4 @@
-import type { TurnSpan } from "../../wire/extensions.ts";
+import type { TurnEvent, TurnSpan } from "../../wire/extensions.ts";
 import { millisecondsOf, secondsOf } from "./figures.ts";
 import { make, setText } from "./page-elements.ts";
 import type { TurnRecord } from "./turn-book.ts";
@@ -36,6 +36,7 @@ interface Row {
   wait: HTMLElement;
   bar: HTMLElement;
   detail: HTMLElement;
+  note: HTMLElement;
   reported: boolean;
 }
 
@@ -58,12 +59,20 @@ export class WaterfallView {
   /** Shows a turn, or what is new about it. */
   show(turn: TurnRecord): void {
     const row = this.#rows.get(turn.responseId) ?? this.#prepend(turn);
-    setText(row.asked, turn.asked === "" ? `Answer ${turn.number}` : turn.asked);
-    setText(row.wait, waitOf(turn));
+    write(row, turn);
     if (turn.report === null || row.reported) return;
     row.reported = true;
     row.bar.replaceChildren(...segments(turn.report.spans, turn.report.totals.turn_ms));
-    row.detail.replaceChildren(waterfall(turn.report.spans, turn.report.totals.turn_ms), sums(turn));
+    row.detail.prepend(waterfall(turn.report.spans, turn.report.totals.turn_ms));
+    row.note.classList.add("sums");
+  }
+
+  /** Shows what is new about turns that are in the list already. */
+  refresh(turns: readonly TurnRecord[]): void {
+    for (const turn of turns) {
+      const row = this.#rows.get(turn.responseId);
+      if (row !== undefined) write(row, turn);
+    }
   }
 
   #prepend(turn: TurnRecord): Row {
@@ -78,11 +87,12 @@ export class WaterfallView {
       wait: make("span", "wait"),
       bar: make("span", "bar"),
       detail,
+      note: make("p", "note"),
       reported: false,
     };
     row.bar.setAttribute("aria-hidden", "true");
     summary.append(row.asked, row.wait, row.bar);
-    detail.append(make("p", "note", "The server's report of this turn has not come yet."));
+    detail.append(row.note);
     details.append(summary, detail);
     element.append(details);
     this.#list.prepend(element);
@@ -96,10 +106,23 @@ export class WaterfallView {
   }
 }
 
-/** The caller's own clock if it was heard, else the server's line. */
-function waitOf({ waitMs, report }: TurnRecord): string {
+function write(row: Row, turn: TurnRecord): void {
+  setText(row.asked, turn.asked === "" ? `Answer ${turn.number}` : turn.asked);
+  setText(row.wait, waitOf(turn));
+  setText(row.note, noteOf(turn));
+}
+
+/** By this device's own clock: what the server did for an answer that nobody heard is no wait. */
+export function waitOf({ waitMs, sound }: TurnRecord): string {
   if (waitMs !== null) return `${secondsOf(waitMs)} s`;
-  return report === null ? "…" : `${secondsOf(report.totals.turn_ms)} s`;
+  return { awaited: "…", heard: "–", missed: "not heard" }[sound];
+}
+
+function noteOf(turn: TurnRecord): string {
+  if (turn.report !== null) return sums(turn, turn.report);
+  return turn.over
+    ? "The conversation ended before the server's report of this turn came."
+    : "The server's report of this turn has not come yet.";
 }
 
 function percent(part: number, whole: number): string {
@@ -145,16 +168,15 @@ function waterfall(spans: readonly TurnSpan[], turnMs: number): HTMLTableElement
   return table;
 }
 
-function sums({ waitMs, report, interrupted }: TurnRecord): HTMLElement {
-  const { turn_ms: turnMs, infra_ms: infraMs } = report!.totals;
-  const failed = report!.providers.filter(({ outcome }) => outcome === "failed");
-  const words = [
-    `${millisecondsOf(turnMs)} on the server, of which ${millisecondsOf(infraMs)} were Parley's own.`,
+function sums({ waitMs, interrupted, cutOff }: TurnRecord, { totals, providers }: TurnEvent): string {
+  const failed = providers.filter(({ outcome }) => outcome === "failed");
+  return [
+    `${millisecondsOf(totals.turn_ms)} on the server, of which ${millisecondsOf(totals.infra_ms)} were Parley's own.`,
     ...(waitMs === null
       ? []
       : [`You heard it after ${millisecondsOf(waitMs)}, the network and your loudspeaker included.`]),
     ...failed.map(({ stage, provider }) => `${provider} (${stage}) failed and another engine took over.`),
     ...(interrupted ? ["You interrupted it."] : []),
-  ];
-  return make("p", "note sums", words.join(" "));
+    ...(cutOff ? ["The conversation ended in the middle of it."] : []),
+  ].join(" ");
 }

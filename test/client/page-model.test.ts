@@ -11,6 +11,7 @@ import { type NoticePlace, noticeOf } from "../../client/page/notices.ts";
 import { statusWords } from "../../client/page/status-words.ts";
 import { writeTranscript } from "../../client/page/transcript-export.ts";
 import { quantile, TurnBook } from "../../client/page/turn-book.ts";
+import { waitOf } from "../../client/page/waterfall-view.ts";
 import { ParleyError } from "../../client/parley-error.ts";
 import { errorCodes } from "../../wire/codes.ts";
 import type { TurnEvent } from "../../wire/extensions.ts";
@@ -157,7 +158,8 @@ describe("the page's words for a state", () => {
 describe("TurnBook", () => {
   it("joins the user's words, this device's clock and the server's report, in whatever order they come", () => {
     const book = new TurnBook();
-    book.noteAsked("What is Parley?");
+    book.noteCommitted("item_1u");
+    book.noteAsked("item_1u", "What is Parley?");
     book.noteItem("resp_1", "item_1");
     expect(book.noteAnswered("item_1", 812)).toMatchObject({
       asked: "What is Parley?",
@@ -196,6 +198,47 @@ describe("TurnBook", () => {
     expect(book.totals()).toMatchObject({ heardMs: 750 + 78 * 100, spokenMs: 1000 });
   });
 
+  it("counts only what was heard, and gives each turn its own question, also of answers that were cancelled", () => {
+    const book = new TurnBook();
+    for (const [number, status] of [
+      [1, "cancelled"],
+      [2, "heard"],
+      [3, "awaited"],
+    ] as const) {
+      book.noteCommitted(`item_${number}u`);
+      book.noteCreated(`resp_${number}`);
+      if (status === "cancelled") book.noteBroken("resp_1");
+      else book.noteItem(`resp_${number}`, `item_${number}`);
+      book.noteReport(report(`resp_${number}`, number === 2 ? 40 : 0));
+      // Written down after all of that.
+      book.noteAsked(`item_${number}u`, `Question ${number}?`);
+      if (status === "heard") book.noteHeard("item_2", 80);
+    }
+    expect(book.turns.map(({ asked, sound }) => [asked, sound])).toEqual([
+      ["Question 1?", "missed"],
+      ["Question 2?", "heard"],
+      ["Question 3?", "awaited"],
+    ]);
+    expect(book.turns.map(waitOf)).toEqual(["not heard", "–", "…"]);
+    expect(book.totals()).toMatchObject({ turns: 3, medianInfraMs: 40, p95InfraMs: 40 });
+  });
+
+  it("waits for nothing of a conversation that is over, and gives its words to no other", () => {
+    const book = new TurnBook();
+    book.noteItem("resp_1", "item_1");
+    book.noteAnswered("item_1", 800);
+    book.noteItem("resp_2", "item_2");
+    book.noteCommitted("item_3u");
+    book.noteAsked("item_3u", "Lost?");
+    book.noteOver(["item_1"]);
+    book.noteItem("resp_3", "item_3");
+    expect(book.turns).toMatchObject([
+      { sound: "heard", cutOff: true, over: true },
+      { sound: "missed", cutOff: false, over: true },
+      { sound: "awaited", asked: "", over: false },
+    ]);
+  });
+
   it("forgets the oldest turn at its limit", () => {
     const book = new TurnBook();
     for (let turn = 1; turn <= 301; turn++) book.noteReport(report(`resp_${turn}`, turn));
@@ -229,7 +272,8 @@ describe("figures", () => {
 describe("writeTranscript", () => {
   it("writes both sides, the cuts, the line between two conversations, and the measures", () => {
     const book = new TurnBook();
-    book.noteAsked("a | b?");
+    book.noteCommitted("item_1");
+    book.noteAsked("item_1", "a | b?");
     book.noteItem("resp_1", "item_2");
     book.noteAnswered("item_2", 842);
     book.noteReport(report("resp_1", 40));
@@ -240,6 +284,8 @@ describe("writeTranscript", () => {
         { atMs, turn: { ...turn, speaker: "user", text: "a | b?", interrupted: false } },
         { atMs, turn: { ...turn, speaker: "reply", text: "Both, in", interrupted: true } },
         { atMs, divider: "A new conversation." },
+        { atMs, turn: { ...turn, speaker: "reply", text: "Again, in", interrupted: true, cutOff: true } },
+        { atMs, turn: { ...turn, speaker: "reply", text: "", interrupted: true, cutOff: true } },
       ],
       book.turns,
       book.totals(),
@@ -247,6 +293,9 @@ describe("writeTranscript", () => {
     );
     expect(text).toContain("**You** (");
     expect(text).toMatch(/\*\*Parley\*\* \(.+\): Both, in — \*interrupted\*/);
+    expect(text).toMatch(
+      /\*\*Parley\*\* \(.+\): Again, in — \*cut off\*\n\n\*\*Parley\*\* \(.+\): \*cut off\*\n/,
+    );
     expect(text).toContain("---\n\n*A new conversation.*");
     expect(text).toContain("| 1 | a \\| b? | 0.84 s | 800 ms | 40 ms |");
   });

@@ -48,14 +48,20 @@ export function sendWords(peer: FakePeer, responseId: string, itemId: string, de
 }
 
 /** Its end. */
-export function endReply(peer: FakePeer, responseId: string, itemId: string, transcript: string): void {
+export function endReply(
+  peer: FakePeer,
+  responseId: string,
+  itemId: string,
+  transcript: string,
+  status: SentResponse["status"] = "completed",
+): void {
   const at = { response_id: responseId, item_id: itemId, output_index: 0, content_index: 0 };
   peer.send({ type: "response.output_audio.done", ...at });
   peer.send({ type: "response.output_audio_transcript.done", ...at, transcript });
   peer.send({
     type: "response.done",
     response: responseWith(responseId, {
-      status: "completed",
+      status,
       output: [
         {
           type: "message",
