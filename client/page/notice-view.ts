@@ -1,4 +1,4 @@
-import { actionNames, type Notice, type NoticeAction } from "./notices.ts";
+import { actionNames, type Notice, type NoticeAction, type NoticeEnd } from "./notices.ts";
 import { make, setText } from "./page-elements.ts";
 
 export interface NoticeParts {
@@ -13,11 +13,15 @@ export interface NoticeParts {
   close: HTMLButtonElement;
 }
 
+/** Long enough to read two sentences twice. */
+const readMs = 10_000;
+
 /** The one place where the page tells of trouble. */
 export class NoticeView {
   readonly #parts: NoticeParts;
   readonly #onAction: (action: NoticeAction) => void;
   #shown: Notice | null = null;
+  #readTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     parts: NoticeParts,
@@ -57,6 +61,13 @@ export class NoticeView {
       keyInput.focus();
     }
     if (!notice.retries) this.count(null);
+    clearTimeout(this.#readTimer);
+    if (notice.ends === "read") this.#readTimer = setTimeout(() => this.pass("read"), readMs);
+  }
+
+  /** That happened: a notice that waited for it has had its time. */
+  pass(end: NoticeEnd): void {
+    if (this.#shown?.ends === end) this.clear();
   }
 
   /** Says when the next try comes; not for ears, or it would be spoken every second. */
@@ -69,6 +80,7 @@ export class NoticeView {
   clear(): void {
     const { box, alert, countdown } = this.#parts;
     this.#shown = null;
+    clearTimeout(this.#readTimer);
     box.hidden = true;
     alert.replaceChildren();
     countdown.hidden = true;

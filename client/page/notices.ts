@@ -4,6 +4,9 @@ import type { ParleyError } from "../parley-error.ts";
 /** What the user can press. */
 export type NoticeAction = "try-again" | "stop-trying" | "reload";
 
+/** What shows that a notice has had its time: the next answer is heard, the button goes down, or it was there long enough to read. */
+export type NoticeEnd = "answered" | "pressed" | "read";
+
 export interface Notice {
   /** One sentence. */
   title: string;
@@ -18,6 +21,8 @@ export interface Notice {
   asksKey?: boolean;
   /** The page tries again by itself. */
   retries?: boolean;
+  /** Goes by itself; without it, a notice stays until it is put away or the page has another. */
+  ends?: NoticeEnd;
 }
 
 /** What the words depend on beside the fault itself. */
@@ -197,13 +202,28 @@ const written: { readonly [code: string]: Write } = {
   }),
 };
 
+/** Trouble that passes while the call goes on. */
+const ends: { readonly [code: string]: NoticeEnd } = {
+  provider_unavailable: "answered",
+  provider_overloaded: "answered",
+  provider_timeout: "answered",
+  provider_rejected: "answered",
+  internal_error: "answered",
+  network_too_slow: "answered",
+  playback_buffer_full: "answered",
+  press_too_short: "pressed",
+  microphone_changed: "read",
+};
+
 /** What to tell of a fault; the SDK's own words where there are none here. */
 export function noticeOf(error: ParleyError, place: NoticePlace): Notice {
   const write = Object.hasOwn(written, error.code) ? written[error.code] : undefined;
+  const end = Object.hasOwn(ends, error.code) ? ends[error.code] : undefined;
   return {
     actions: error.retryable ? tryAgain : [],
     tone: "alarm",
     ...(write?.(place) ?? { title: error.message }),
+    ...(end !== undefined && { ends: end }),
   };
 }
 

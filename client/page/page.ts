@@ -274,6 +274,8 @@ function listen(call: VoiceCall): void {
   client.on("userTranscript", () => {
     find<HTMLButtonElement>("export-button").disabled = display.records.length === 0;
   });
+  call.on("answered", () => notices.pass("answered"));
+  call.on("pressed", (pressed) => pressed && notices.pass("pressed"));
   call.on("devices", (devices) => panel.showMicrophones(devices));
   call.on("microphone", ({ lost }) => {
     void showMicrophones();
