@@ -50,6 +50,8 @@ export interface BrowserOptions {
   speech: Int16Array | null;
   /** Whether the user allows the microphone. Default true. */
   allowMicrophone?: boolean;
+  /** The browser's own setting for the size of text. Default 16. */
+  fontSizePx?: number;
 }
 
 /** A browser of its own, and how to get rid of it. */
@@ -81,6 +83,7 @@ export async function startBrowser(options: BrowserOptions): Promise<TestBrowser
   ];
   if (options.allowMicrophone === false) args.push("--deny-permission-prompts");
   else args.push("--use-fake-ui-for-media-stream");
+  if (options.fontSizePx !== undefined) args.push(`--blink-settings=defaultFontSize=${options.fontSizePx}`);
   if (options.speech !== null) {
     const file = join(folder, "microphone.wav");
     await writeFile(file, wavOf(options.speech, microphoneRateHz));
