@@ -36,7 +36,8 @@ const probeTimeoutMs = 3_000;
 
 /** One conversation with a Parley gateway (or, with `audio: "base64"`, any server of the Realtime protocol). */
 export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
-  readonly #base64: boolean;
+  /** How sound travels; raw samples may be at 16 kHz, base64 only at the protocol's 24. */
+  readonly audio: "binary" | "base64";
   readonly #answerTimeoutMs: number;
   readonly #connection: Connection;
   readonly #transcripts = new Transcripts();
@@ -52,10 +53,10 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
 
   constructor(options: ParleyClientOptions) {
     super();
-    this.#base64 = options.audio === "base64";
+    this.audio = options.audio ?? "binary";
     this.#answerTimeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
     this.#extensions = { ...options.extensions };
-    const url = () => realtimeUrl(options.url, this.#base64 ? null : { ...this.#extensions });
+    const url = () => realtimeUrl(options.url, this.audio === "base64" ? null : { ...this.#extensions });
     // A wrong address is the caller's mistake: told at once, not when the call begins.
     url();
     this.#connection = new Connection(connectionOptions(options, url), {
@@ -152,7 +153,7 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
     }
     this.#droppingAudio = false;
     const bytes = new Uint8Array(pcm.buffer as ArrayBuffer, pcm.byteOffset, pcm.byteLength);
-    if (this.#base64) this.send({ type: "input_audio_buffer.append", audio: encodeBase64(bytes) });
+    if (this.audio === "base64") this.send({ type: "input_audio_buffer.append", audio: encodeBase64(bytes) });
     else this.#connection.send(bytes);
     return true;
   }
@@ -214,7 +215,7 @@ export class ParleyClient extends Emitter<ClientEvents & ServerEventsByType> {
 
   /** Tells the server how far an item was really played (Parley's extension; nothing is sent to other servers). */
   acknowledgePlayback(itemId: string, playedMs: number): void {
-    if (this.#base64) return;
+    if (this.audio === "base64") return;
     this.send({ type: "parley.playback", item_id: itemId, played_ms: Math.floor(playedMs) });
   }
 

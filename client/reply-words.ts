@@ -58,9 +58,10 @@ export class ReplyWords {
     reply.starts = null;
   }
 
-  /** The reply's audio reaches to `untilMs` so far. */
-  addAudio(itemId: string, untilMs: number): void {
+  /** More of the reply's audio came. @param fromMs - where it begins; null: where what came before ends */
+  addAudio(itemId: string, fromMs: number | null, durationMs: number): void {
     const reply = this.#reply(itemId);
+    const untilMs = (fromMs ?? reply.audioMs) + durationMs;
     if (untilMs <= reply.audioMs) return;
     reply.audioMs = untilMs;
     if (reply.starts?.exact !== true) reply.starts = null;

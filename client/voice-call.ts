@@ -1,4 +1,5 @@
 import { AnswerTimer } from "./answer-timer.ts";
+import { defaultSettings, inputRateOf, outputRateHz } from "./call-defaults.ts";
 import type { SessionSettings } from "./client-events.ts";
 import { Emitter } from "./emitter.ts";
 import type { MicrophoneFrame } from "./frame-cutter.ts";
@@ -22,8 +23,6 @@ import type {
 } from "./voice-call-events.ts";
 import { WakeWatch } from "./wake-watch.ts";
 
-const inputRateHz = 16_000;
-const outputRateHz = 24_000;
 /** The server is told that often how far a reply was heard. */
 const ackIntervalMs = 250;
 /** Frames that should follow a released button are waited for that long. */
@@ -41,6 +40,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
   readonly #answer = new AnswerTimer();
   readonly #button: TalkButton;
   readonly #watch: WakeWatch;
+  readonly #inputRateHz: 16_000 | 24_000;
   #session: SessionSettings;
   #mode: TalkMode;
   /** The server has not confirmed the mode yet. */
@@ -57,9 +57,10 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
     const { microphone: microphoneUrl, player: playerUrl } = options.workletUrls;
     const { startMs, minMs, maxMs } = options.jitter ?? {};
     this.client = options.client;
+    this.#inputRateHz = inputRateOf(options.client);
     this.microphone = new Microphone({
       workletUrl: microphoneUrl,
-      sampleRateHz: inputRateHz,
+      sampleRateHz: this.#inputRateHz,
       settings: options.microphone ?? {},
     });
     this.player = new Player({
@@ -74,7 +75,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
     });
     this.#mode = options.mode ?? "hands-free";
     this.#session = mergeSettings(defaultSettings, options.session ?? {});
-    this.#button = new TalkButton(inputRateHz, {
+    this.#button = new TalkButton(this.#inputRateHz, {
       audio: (pcm) => this.client.sendAudio(pcm),
       ended: (long) => this.#endPress(long),
     });
@@ -305,7 +306,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
   get #configured(): boolean {
     const { session } = this.client;
     const input = session?.audio.input.format;
-    return this.client.connected && input?.type === "audio/pcm" && input.rate === inputRateHz;
+    return this.client.connected && input?.type === "audio/pcm" && input.rate === this.#inputRateHz;
   }
 
   /** The settings that the server should have now. */
@@ -313,7 +314,10 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
     const manual = this.#mode === "push-to-talk";
     return mergeSettings(this.#session, {
       audio: {
-        input: { format: { type: "audio/pcm", rate: inputRateHz }, ...(manual && { turn_detection: null }) },
+        input: {
+          format: { type: "audio/pcm", rate: this.#inputRateHz },
+          ...(manual && { turn_detection: null }),
+        },
         output: { format: { type: "audio/pcm", rate: outputRateHz } },
       },
     });
@@ -342,7 +346,7 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
 
   #onAudio(audio: ReplyAudio): void {
     const { itemId, fromMs, pcm } = audio;
-    if (fromMs !== null) this.#words.addAudio(itemId, fromMs + (pcm.length * 1000) / outputRateHz);
+    this.#words.addAudio(itemId, fromMs, (pcm.length * 1000) / outputRateHz);
     // A reply that was on its way when the button was pressed is not heard.
     if (!this.#button.active) this.player.play(audio);
   }
@@ -407,8 +411,3 @@ export class VoiceCall extends Emitter<VoiceCallEvents> implements VoiceCallCont
     this.emit("ended", { error });
   }
 }
-
-/** Turns found by the server, the user's words written down. */
-const defaultSettings: SessionSettings = {
-  audio: { input: { transcription: { model: "whisper-1" }, turn_detection: { type: "server_vad" } } },
-};

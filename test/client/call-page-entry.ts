@@ -5,8 +5,11 @@ import type { VoiceCallEvents, VoiceCallOptions } from "../../client/voice-call-
 
 /** What a test asks of the page. */
 export interface CallPage {
-  /** Makes the call, without starting it. */
-  make(options?: Partial<Omit<VoiceCallOptions, "client" | "workletUrls">>): void;
+  /** Makes the call, without starting it. @param audio - how sound travels; default "binary" */
+  make(
+    options?: Partial<Omit<VoiceCallOptions, "client" | "workletUrls">>,
+    audio?: "binary" | "base64",
+  ): void;
 }
 
 /** Something that the call told, and when. */
@@ -50,8 +53,8 @@ setInterval(() => {
   tickedAtMs = nowMs;
 }, tickMs);
 window.callPage = {
-  make(options = {}) {
-    const client = new ParleyClient({ url: location.origin });
+  make(options = {}, audio = "binary") {
+    const client = new ParleyClient({ url: location.origin, audio });
     window.call = new VoiceCall({
       client,
       workletUrls: { microphone: "/microphone.js", player: "/player.js" },

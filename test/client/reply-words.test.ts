@@ -64,7 +64,7 @@ describe("ReplyWords", () => {
   it("without times, spreads the words over the audio by their length", () => {
     const words = new ReplyWords();
     words.setText("a", "aaa aaa aaa aaa", false);
-    words.addAudio("a", 4000);
+    words.addAudio("a", 0, 4000);
     words.endAudio("a");
     expect(words.wordsOf("a")).toEqual({
       exact: false,
@@ -72,10 +72,18 @@ describe("ReplyWords", () => {
     });
   });
 
+  it("takes audio that doesn't say where it begins for the next", () => {
+    const words = new ReplyWords();
+    words.setText("a", "aaa aaa aaa aaa", false);
+    for (let piece = 0; piece < 4; piece++) words.addAudio("a", null, 1000);
+    words.endAudio("a");
+    expect([0, 999, 1000, 3999].map((playedMs) => words.indexAt("a", playedMs))).toEqual([0, 0, 1, 3]);
+  });
+
   it("doesn't squeeze a whole text into the little audio that came so far", () => {
     const words = new ReplyWords();
     words.setText("a", "aaa aaa aaa aaa", false);
-    words.addAudio("a", 100);
+    words.addAudio("a", 0, 100);
     // 16 characters at 65 ms.
     expect(words.wordsOf("a")?.words.at(-1)?.startMs).toBe(780);
   });
@@ -124,7 +132,7 @@ describe("ReplyWords", () => {
             last = taken.text;
             words.setText("a", taken.text.join(" "), false);
           } else if ("times" in taken) words.addTimes("a", taken.times);
-          else if ("audioMs" in taken) words.addAudio("a", taken.audioMs);
+          else if ("audioMs" in taken) words.addAudio("a", 0, taken.audioMs);
           else words.endAudio("a");
           const timed = words.wordsOf("a")?.words ?? [];
           expect(timed.map((word) => word.text)).toEqual(last);
