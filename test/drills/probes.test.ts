@@ -121,8 +121,8 @@ describe("a breaker", () => {
       [0, "gemini", { kind: "rate_limited", retryAfterSeconds: 2 }],
     ];
     const told = callAt("gemini", 0, "rate_limited");
-    const after = (atMs: number) =>
+    const earlyAt = (atMs: number) =>
       callsBeforeRetryAfter(runOf("ai-quota", [told, callAt("gemini", atMs, "rate_limited")], faults));
-    expect([after(20), after(1000), after(2100)]).toEqual([0, 1, 0]);
+    expect([earlyAt(20), earlyAt(1000), earlyAt(2100)]).toEqual([0, 1, 0]);
   });
 });
