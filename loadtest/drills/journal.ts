@@ -137,6 +137,7 @@ export function writeJournal(run: DrillRun, verdict: Verdict): Journal {
         ...(pcm === undefined ? {} : { samples: pcm.length }),
       })),
       errors: run.errors,
+      refusals: run.refusals,
       callers: run.health,
     },
   };

@@ -8,6 +8,7 @@ import type { Drill } from "./drill.ts";
 import { drills } from "./drills.ts";
 import { writeJournal } from "./journal.ts";
 import type { Probe } from "./measures.ts";
+import { describeOutcomes, type Ending, endingOf, exitCodeOf, type Outcome, settle } from "./outcome.ts";
 import { drawPage } from "./page.ts";
 import { recordCall } from "./recording.ts";
 import { type DrillLength, type DrillRun, keptRecordings, runDrill } from "./runner.ts";
@@ -28,9 +29,6 @@ const usage = `npm run drill -- NAME... | all | all-but-crowds [options]
   --out FOLDER   where journals, pages, recordings and the stand-ins' speech go (drill-reports)
   --list         names the drills
 `;
-
-/** Exit code when the machine was too busy to tell. */
-const inconclusiveCode = 4;
 
 /** Options that can't be. */
 class UsageError extends Error {}
@@ -124,8 +122,8 @@ async function writeReport(folder: string, run: DrillRun, verdict: Verdict): Pro
   await writeFile(join(folder, "gateway.log"), run.log);
 }
 
-/** @returns whether the drill did as it should: held, or failed if it is the canary; null if the machine was too busy */
-async function runOne(drill: Drill, seed: number, options: Options): Promise<boolean | null> {
+/** @returns whether the drill did as it should: held, or failed if it is the canary */
+async function runOne({ drill, seed }: Run, options: Options): Promise<Ending> {
   process.stdout.write(`${drill.name} (seed ${seed}): ${drill.title}\n`);
   const onStep = (text: string) => process.stdout.write(`  … ${text}\n`);
   const { sessions, length } = options;
@@ -144,11 +142,11 @@ async function runOne(drill: Drill, seed: number, options: Options): Promise<boo
   process.stdout.write(
     `  ${drill.isCanary ? `canary: ${held}, as it ${verdict.isDeviated ? "must" : "must not"}` : held}; ${folder}/index.html\n\n`,
   );
-  if (verdict.isInconclusive && !drill.isCanary) return null;
-  return verdict.isDeviated === drill.isCanary;
+  if (verdict.isInconclusive && !drill.isCanary) return "too busy to tell";
+  return verdict.isDeviated === drill.isCanary ? "as it should" : "not as it should";
 }
 
-/** Runs the drills of `args`. @returns the exit code: 0 when all held, 1 when one did not, 2 for a wrong command line, 4 when the machine was too busy to tell */
+/** Runs the drills of `args`. @returns the exit code: 0 when all held, 1 when one did not, 3 when one could not run, 4 when the machine was too busy to tell */
 async function main(args: string[]): Promise<number> {
   const options = readOptions(args);
   if (options === "help") process.stdout.write(usage);
@@ -159,16 +157,11 @@ async function main(args: string[]): Promise<number> {
   const runs = options.drills.flatMap((drill) => options.seeds.map((seed) => ({ drill, seed })));
   const outcomes =
     options.jobs > 1 ? await runSideBySide(runs, options, args) : await runInTurn(runs, options);
-  const failed = outcomes.filter(({ asItShould }) => asItShould !== true);
-  process.stdout.write(`${outcomes.length - failed.length} of ${outcomes.length} as they should be\n`);
-  for (const { name, asItShould } of failed) {
-    process.stdout.write(`  ✗ ${name}${asItShould === null ? " (machine too busy to tell)" : ""}\n`);
-  }
-  process.stdout.write(`${outcomes.length - failed.length} passed, ${failed.length} failed\n`);
-  // Alone the canary says what it is for: a drill that fails is told by the exit code.
-  if (options.drills.every((drill) => drill.isCanary)) return failed.length === 0 ? 1 : 0;
-  if (failed.some(({ asItShould }) => asItShould === false)) return 1;
-  return failed.length === 0 ? 0 : inconclusiveCode;
+  process.stdout.write(describeOutcomes(outcomes));
+  return exitCodeOf(
+    outcomes,
+    options.drills.every((drill) => drill.isCanary),
+  );
 }
 
 interface Run {
@@ -176,18 +169,12 @@ interface Run {
   seed: number;
 }
 
-interface Outcome {
-  name: string;
-  asItShould: boolean | null;
-}
-
 const nameOf = ({ drill, seed }: Run) => `${drill.name} (seed ${seed})`;
 
 async function runInTurn(runs: readonly Run[], options: Options): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  for (const run of runs) {
-    outcomes.push({ name: nameOf(run), asItShould: await runOne(run.drill, run.seed, options) });
-  }
+  const print = (text: string) => process.stderr.write(text);
+  for (const run of runs) outcomes.push(await settle(nameOf(run), () => runOne(run, options), print));
   return outcomes;
 }
 
@@ -203,8 +190,8 @@ async function runSideBySide(
   const settings = settingsIn(args);
   const work = async () => {
     for (let run = now.shift(); run !== undefined; run = now.shift()) {
-      const asItShould = await runApart(run, settings);
-      if (asItShould) outcomes.push({ name: nameOf(run), asItShould });
+      const ending = await runApart(run, settings);
+      if (ending === "as it should") outcomes.push({ name: nameOf(run), ending });
       else later.push(run);
     }
   };
@@ -217,8 +204,7 @@ async function runSideBySide(
       await rm(`${folder}-beside`, { recursive: true, force: true });
       await rename(folder, `${folder}-beside`).catch(() => {});
     }
-    const asItShould = await runApart(run, settings);
-    outcomes.push({ name: nameOf(run), asItShould });
+    outcomes.push({ name: nameOf(run), ending: await runApart(run, settings) });
     if (besides) process.stdout.write(`  ${nameOf(run)} deviated beside others: ${folder}-beside\n`);
   }
   return outcomes;
@@ -242,7 +228,7 @@ process.once("exit", () => {
 });
 
 /** @returns as `runOne` */
-async function runApart({ drill, seed }: Run, settings: readonly string[]): Promise<boolean | null> {
+async function runApart({ drill, seed }: Run, settings: readonly string[]): Promise<Ending> {
   const child = spawn(
     process.execPath,
     [fileURLToPath(import.meta.url), drill.name, "--seeds", String(seed), ...settings],
@@ -257,8 +243,7 @@ async function runApart({ drill, seed }: Run, settings: readonly string[]): Prom
   running.delete(child);
   // The last lines are about a command of its own.
   process.stdout.write(printed.replace(/\d+ of \d+ as they should be[\s\S]*$/, ""));
-  if (code === inconclusiveCode) return null;
-  return code === (drill.isCanary ? 1 : 0);
+  return endingOf(code, drill.isCanary);
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

@@ -55,6 +55,8 @@ export interface DrillRun {
   callers: readonly DrillCaller[];
   errors: { code: string; message: string }[];
   closedEarly: number;
+  /** Why callers who came when the faults were over were not let in. */
+  refusals: readonly string[];
   health: PacerHealth;
   /** Of the gateway's process; 0 is well. */
   exit: number | string;
@@ -183,7 +185,9 @@ interface Stage {
   join(): Promise<DrillCaller>;
 }
 
-async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faults" | "clearedAtMs">> {
+type Played = Pick<DrillRun, "phases" | "faults" | "clearedAtMs" | "refusals">;
+
+async function playPhases(stage: Stage): Promise<Played> {
   const { drill, options, standins } = stage;
   const questions = new Questions(standins.world, isCrowd(drill) ? crowdQuestions : undefined);
   const phases: PhaseSpan[] = [];
@@ -201,9 +205,21 @@ async function playPhases(stage: Stage): Promise<Pick<DrillRun, "phases" | "faul
   options.onStep?.("faults off, recovery");
   await sleep(drillResetMs + resetMarginMs);
   // A voice that took over inside a sentence stays for its call: only who calls anew can tell whether the first one is back.
-  stage.callers.push(await stage.join());
+  const refusals = await letJoin(stage);
   phases.push(await playPhase("after", stage, questions));
-  return { phases, faults, clearedAtMs };
+  return { phases, faults, clearedAtMs, refusals };
+}
+
+/** A gateway that takes no new call after an outage has not come back: that is a finding, and the others are still judged. */
+async function letJoin({ callers, options, join }: Stage): Promise<string[]> {
+  try {
+    callers.push(await join());
+    return [];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    options.onStep?.(`a newcomer was refused: ${why}`);
+    return [why];
+  }
 }
 
 /** @param onBegin - told when callers begin to speak (performance.now) */

@@ -77,6 +77,7 @@ export function judgeRun(run: DrillRun, times: "judged" | "shown" = "judged"): V
     ...probeTurns(inPhase("after"), steady),
     ...probeFirst(run.drill, inPhase("after"), "last", "judged"),
     ...probeRecovery(run, times),
+    atMost("newcomers refused", run.refusals.length, "", 0),
     atMost("exit code", typeof run.exit === "number" ? run.exit : null, "", 0),
   ];
   const isDeviated = [...before, ...during, ...after].some((one) => one.isMet === false);

@@ -1,6 +1,6 @@
 /** The command as an operator runs it: the canary must fail, and what can't be run is told in a line. */
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -41,6 +41,15 @@ describe("npm run drill", () => {
     }
     expect(journal.steady_states.before.steady_state_met).toBe(true);
     expect(await readFile(join(folder, "index.html"), "utf8")).toContain("<svg");
+  });
+
+  it("goes on to the next drill when one could not run, and says so at the end", async () => {
+    const file = join(out, "a-file");
+    await writeFile(file, "");
+    const { code, printed } = await run("ai-503", "canary", "--out", join(file, "reports"));
+    expect(printed.match(/could not run: /g)).toHaveLength(2);
+    expect(printed).toContain("✗ canary (seed 1) (could not run)");
+    expect(code).toBe(3);
   });
 
   it.each([
