@@ -73,7 +73,7 @@ export function probeTurns(turns: readonly JudgedTurn[], tolerances: Tolerances)
   const gaps = listened.filter((turn) => !turn.isSilent).map((turn) => turn.gapMs);
   const firstSounds = turns.flatMap((turn) => turn.firstSoundMs ?? []);
   return [
-    { name: "turns", value: turns.length, unit: "", tolerance: null, isMet: turns.length > 0 ? null : false },
+    { name: "turns", value: turns.length, unit: "", tolerance: 1, isLeast: true, isMet: turns.length > 0 },
     // All, but of a crowd.
     ...(listened.length === turns.length ? [] : [atMost("turns listened to", listened.length, "", null)]),
     atMost(

@@ -4,7 +4,7 @@ import { frameMs, Pacer, type PacerHealth } from "../callers/pacer.ts";
 import { answerTo as answerOf } from "../standins/answers.ts";
 import type { CallRecord } from "../standins/call-record.ts";
 import { registry } from "../standins/registry.ts";
-import type { Capability } from "../standins/standin.ts";
+import type { Capability, Fault } from "../standins/standin.ts";
 import { type Standins, startStandins } from "../standins/start.ts";
 import { type Drill, type FaultStep, isCrowd, standinOf, standinsOf } from "./drill.ts";
 import { DrillCaller, drillRateHz, linesFor, type Phase } from "./drill-caller.ts";
@@ -31,7 +31,7 @@ export interface RunOptions {
 export interface FaultChange {
   atMs: number;
   standin: string;
-  fault: Record<string, unknown> | null;
+  fault: Fault | null;
 }
 
 export interface PhaseSpan {
