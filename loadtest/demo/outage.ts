@@ -28,10 +28,14 @@ const callerRateHz = 16_000;
 const settleMs = 1_500;
 const thinkMs = 900;
 
+const options = {
+  out: { type: "string", default: "outage-demo" },
+  seed: { type: "string", default: "1" },
+} as const;
+
+/** @returns the exit code, as `npm run drill` has it */
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { out: { type: "string", default: "outage-demo" }, seed: { type: "string", default: "1" } },
-  });
+  const { values } = readArguments();
   const seed = Number(values.seed);
   if (!Number.isInteger(seed) || seed < 1) {
     console.error("--seed must be a whole number from 1 on");
@@ -39,6 +43,17 @@ async function main(): Promise<number> {
   }
   return report(await play(seed, values.out), values.out);
 }
+
+function readArguments() {
+  try {
+    return parseArgs({ options });
+  } catch (error) {
+    console.error(messageOf(error));
+    process.exit(2);
+  }
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** What a play leaves. */
 interface Play {
@@ -161,4 +176,7 @@ function describe(turns: readonly OutageTurn[]): string {
   return `# A conversation through an outage\n\n${parts.join("\n\n")}\n`;
 }
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(messageOf(error));
+  return 3;
+});

@@ -1,9 +1,11 @@
 /** The gateway under test: a process of its own, started the way a user does. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { exitOnSignals } from "./exit-signals.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const readyLine = /Parley is at (https?:\/\/[^\s/]+\/)/;
@@ -45,10 +47,13 @@ export async function startGatewayProcess(
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // A drill that is broken off leaves nobody behind.
-  const killChild = () => child.kill("SIGTERM");
-  process.once("exit", killChild);
-  child.once("exit", () => process.off("exit", killChild));
+  // A drill that is broken off leaves nobody behind, and nothing.
+  const leave = () => {
+    child.kill("SIGTERM");
+    rmSync(home, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once("exit", leave);
+  const forgetSignals = exitOnSignals();
   let log = "";
   let onOutput = () => {};
   const collect = (chunk: Buffer) => {
@@ -66,7 +71,9 @@ export async function startGatewayProcess(
     const killer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
     const outcome = await exited;
     clearTimeout(killer);
-    await rm(home, { recursive: true, force: true });
+    leave();
+    process.off("exit", leave);
+    forgetSignals();
     return outcome;
   };
   const address = new Promise<string>((resolve, reject) => {

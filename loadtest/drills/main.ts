@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Drill } from "./drill.ts";
 import { drills } from "./drills.ts";
+import { exitOnSignals } from "./exit-signals.ts";
 import { writeJournal } from "./journal.ts";
 import type { Probe } from "./measures.ts";
 import { describeOutcomes, type Ending, endingOf, exitCodeOf, type Outcome, settle } from "./outcome.ts";
@@ -246,7 +247,7 @@ async function runApart({ drill, seed }: Run, settings: readonly string[]): Prom
   return endingOf(code, drill.isCanary);
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+exitOnSignals();
 
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),

@@ -6,14 +6,23 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runSimulations } from "./run.ts";
 
-const { values } = parseArgs({
-  options: {
-    turns: { type: "string", default: "1000000" },
-    from: { type: "string", default: "1" },
-    seed: { type: "string" },
-    workers: { type: "string", default: String(availableParallelism()) },
-  },
-});
+const options = {
+  turns: { type: "string", default: "1000000" },
+  from: { type: "string", default: "1" },
+  seed: { type: "string" },
+  workers: { type: "string", default: String(availableParallelism()) },
+} as const;
+const { values } = readArguments();
+
+/** 1 is the code of a broken promise: a command line that can't be has one of its own. */
+function readArguments() {
+  try {
+    return parseArgs({ options });
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(2);
+  }
+}
 
 function wholeNumber(name: "turns" | "from" | "seed" | "workers", max: number): number {
   const value = Number(values[name]);
