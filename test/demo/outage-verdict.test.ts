@@ -31,6 +31,7 @@ function turnOf(answer: string, reply: string, more: Partial<TurnVerdict> = {}) 
       repeated: [],
       fragments: [],
     },
+    ...{ foreignOfAnswer: [], misunderstood: [], isHistoryUnread: false, forgotten: [] },
     ...{ unheard: [], gapMs: 0, firstSoundMs: 500, switches: 0, isListenedTo: true },
     ...compareAnswer(answer, reply),
     ...more,

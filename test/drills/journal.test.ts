@@ -86,6 +86,6 @@ describe("the journal of a drill", () => {
 
   it("counts each pause of the method from the step before", () => {
     const experiment = experimentOf(drills.find(({ name }) => name === "half-open-under-load")!, 1, 5);
-    expect(experiment.method.map(({ pauses }) => pauses?.before ?? 0)).toEqual([0, 4, 4]);
+    expect(experiment.method.map(({ pauses }) => pauses?.before ?? 0)).toEqual([0, 7, 5]);
   });
 });
