@@ -77,26 +77,36 @@ interface Evidence {
 const endOf = ({ startedAtMs, durationMs }: CallRecord) =>
   startedAtMs + (durationMs ?? Number.POSITIVE_INFINITY);
 
-/** Calls to a vendor that had failed so often before, by its own record, that its breaker should have been open. */
+/** Calls to a vendor whose breaker should have been open since its newest failure, by the vendor's own record. */
 export function callsPastVotes({ calls, log, health }: Evidence): number {
   const changes = changesIn(log);
   return calls.filter((call) => {
-    const seenMs = call.startedAtMs - openingMs - health.latenessP99Ms;
     const last = changes.findLast(
       ({ stage, provider, atMs }) =>
         standinOf(stage, provider) === call.standin && atMs <= call.startedAtMs + graceMs,
     );
-    // A breaker that opened and closed began to count anew.
-    const fromMs = Math.max(seenMs - votesWindowMs, last?.atMs ?? 0);
     if (last !== undefined && last.state !== "closed") return false;
+    const seenMs = call.startedAtMs - openingMs - health.latenessP99Ms;
+    // A breaker that opened and closed began to count anew.
     const before = calls.filter(
-      (other) => other.standin === call.standin && other.startedAtMs >= fromMs && endOf(other) <= seenMs,
+      (one) =>
+        one.standin === call.standin &&
+        one.outcome !== "open" &&
+        endOf(one) <= seenMs &&
+        endOf(one) > (last?.atMs ?? 0),
     );
-    const failed = before.filter(({ fault }) => fault !== null && failing.has(fault)).length;
-    const well = before.filter(({ outcome }) => outcome === "completed").length;
-    const refused = before.some(({ fault }) => fault !== null && final.has(fault));
-    return refused || (failed >= votesLeast && failed >= well + votesMargin);
+    if (before.some(({ fault }) => fault !== null && final.has(fault))) return true;
+    // A breaker looks at its votes when one comes that is a failure.
+    const newestMs = Math.max(...before.filter(isFailure).map(endOf));
+    const votes = before.filter((one) => endOf(one) > newestMs - votesWindowMs && endOf(one) <= newestMs);
+    const failed = votes.filter(isFailure).length;
+    const well = votes.filter(({ outcome }) => outcome === "completed").length;
+    return failed >= votesLeast && failed >= well + votesMargin;
   }).length;
+}
+
+function isFailure({ fault, outcome }: CallRecord): boolean {
+  return outcome === "failed" && fault !== null && failing.has(fault);
 }
 
 /** Calls to a vendor that had said when to come back, and not so soon. */

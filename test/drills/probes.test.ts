@@ -112,8 +112,10 @@ describe("a breaker", () => {
   });
 
   it("may stay closed while the vendor is mostly well", () => {
-    const well = [500, 600, 700, 800].map((atMs) => callAt("gemini", atMs, null));
-    expect(callsPastVotes(runOf("ai-500", [...ill, ...well, callAt("gemini", 4000, null)], []))).toBe(0);
+    const well = [-800, -700, -600, -500].map((atMs) => callAt("gemini", atMs, null));
+    expect(callsPastVotes(runOf("ai-500", [...well, ...ill, callAt("gemini", 4000, null)], []))).toBe(0);
+    // Nor does it open by itself, when the good ones were long ago.
+    expect(callsPastVotes(runOf("ai-500", [...well, ...ill, callAt("gemini", 29_900, null)], []))).toBe(0);
   });
 
   it("that does not wait for Retry-After is seen", () => {
