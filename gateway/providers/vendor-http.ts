@@ -82,21 +82,23 @@ export function createVendorHttp(clock: Clock, readRefusal: ReadRefusal = () => 
   };
 }
 
+/** Asks a vendor about itself: resolves with what is wrong, or null; what it rejects with says it, too. */
+export type Question = () => Promise<ProviderFault | null>;
+
 /**
- * A provider's `check`: null when `ask` resolves, else what its failure means. Never rejects.
+ * A provider's `check`: what `ask` resolves with, or what its failure means. Never rejects.
  *
  * @param otherwise - what is asked where there is no address for `ask` (404, 405, gRPC 12): many servers that speak like a vendor
  *   answer questions, and none about themselves
  */
 export async function probe(
-  ask: () => Promise<unknown>,
+  ask: Question,
   signal: AbortSignal,
   faultOf: (err: unknown) => ProviderFault = faultFromError,
-  otherwise: (() => Promise<unknown>) | null = null,
+  otherwise: Question | null = null,
 ): Promise<ProviderFault | null> {
   try {
-    await ask();
-    return null;
+    return await ask();
   } catch (err) {
     if (signal.aborted) return vendorFault("the vendor did not answer in time", "provider_timeout");
     const fault = faultOf(err);
@@ -104,17 +106,22 @@ export async function probe(
   }
 }
 
-/** Reads a stream to its end. */
-export async function drain(stream: AsyncIterable<unknown>): Promise<void> {
-  const pieces = stream[Symbol.asyncIterator]();
-  while (!(await pieces.next()).done);
+/** A question that any answer answers well; one that is a stream is read to its end. */
+export function answered(ask: () => PromiseLike<unknown>): Question {
+  return async () => {
+    const answer = await ask();
+    if (typeof answer !== "object" || answer === null || !(Symbol.asyncIterator in answer)) return null;
+    const pieces = (answer as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+    while (!(await pieces.next()).done);
+    return null;
+  };
 }
 
-/** For `probe`: a server in a vendor's place that can't be asked about itself is believed to be well. */
-export async function saysNothing(): Promise<void> {}
+/** For a server in a vendor's place that can't be asked about itself. */
+export const believed: Question = async () => null;
 
 /** Whether the vendor has no such address, or takes no such call there. */
-export function isNoAddress({ message }: ProviderFault): boolean {
+function isNoAddress({ message }: ProviderFault): boolean {
   return /\((40[45]|gRPC 12)\)/.test(message);
 }
 

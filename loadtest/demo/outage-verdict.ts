@@ -1,6 +1,5 @@
 /** Whether the outage was survived: each answer heard whole, while the vendors died as the script has it. */
 import type { TurnVerdict } from "../drills/turn-judge.ts";
-import { compareWords, wordsOf } from "../drills/word-comparison.ts";
 import type { CallRecord } from "../standins/call-record.ts";
 import type { OutageTurn } from "./outage-picture.ts";
 import type { PlannedDeath, Scene } from "./outage-scenes.ts";
@@ -25,22 +24,6 @@ export function survivorsOf(planned: readonly PlannedDeath[], deaths: readonly D
   return planned.filter(
     ({ standin, kind }) => !deaths.some((death) => death.standin === standin && death.kind === kind),
   );
-}
-
-/**
- * Holds what the gateway says that it said against what there was to say. Sound alone can't tell: a word that was dropped on
- * the way to the voice is neither heard nor in the gateway's own transcript.
- */
-export function compareAnswer(
-  answer: string,
-  reply: string,
-): Pick<TurnVerdict, "missingOfAnswer" | "repeatedOfAnswer"> {
-  const [wanted, said] = [wordsOf(answer), wordsOf(reply)];
-  const { missing, repeated } = compareWords(wanted, said);
-  return {
-    missingOfAnswer: missing.map((index) => wanted[index]!),
-    repeatedOfAnswer: repeated.map((index) => said[index]!),
-  };
 }
 
 /** Words that were to be heard and were not, or that nobody said. */

@@ -13,12 +13,12 @@ import { startGatewayProcess } from "../drills/gateway-process.ts";
 import { recordCall } from "../drills/recording.ts";
 import { unixMs } from "../drills/runner.ts";
 import { spareVoice } from "../drills/spare-voice.ts";
-import { judgeTurn } from "../drills/turn-judge.ts";
+import { compareAnswer, judgeTurn } from "../drills/turn-judge.ts";
 import type { StandinName } from "../standins/standin.ts";
 import { type Standins, startStandins } from "../standins/start.ts";
 import { drawOutage, type OutageTurn } from "./outage-picture.ts";
 import { plannedDeaths, scenes, wholeAnswerTo } from "./outage-scenes.ts";
-import { compareAnswer, type Death, deathsIn, isWhole, missingWords, survivorsOf } from "./outage-verdict.ts";
+import { type Death, deathsIn, isWhole, missingWords, survivorsOf } from "./outage-verdict.ts";
 
 const names: readonly StandinName[] = [
   ...(["google-stt", "gemini", "claude", "google-tts", "elevenlabs"] as const),

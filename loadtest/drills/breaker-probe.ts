@@ -1,4 +1,4 @@
-/** What a vendor was asked while its breaker stood open: nothing, and when it is half-open one probe at a time. */
+/** What a vendor was asked that its breaker should have kept from it. */
 import type { CallRecord } from "../standins/call-record.ts";
 import type { Capability, FaultKind } from "../standins/standin.ts";
 import { standinOf } from "./drill.ts";
@@ -80,6 +80,7 @@ const endOf = ({ startedAtMs, durationMs }: CallRecord) =>
 /** Calls to a vendor whose breaker should have been open since its newest failure, by the vendor's own record. */
 export function callsPastVotes({ calls, log, health }: Evidence): number {
   const changes = changesIn(log);
+  const byStandin = Map.groupBy(calls, ({ standin }) => standin);
   return calls.filter((call) => {
     const last = changes.findLast(
       ({ stage, provider, atMs }) =>
@@ -88,12 +89,8 @@ export function callsPastVotes({ calls, log, health }: Evidence): number {
     if (last !== undefined && last.state !== "closed") return false;
     const seenMs = call.startedAtMs - openingMs - health.latenessP99Ms;
     // A breaker that opened and closed began to count anew.
-    const before = calls.filter(
-      (one) =>
-        one.standin === call.standin &&
-        one.outcome !== "open" &&
-        endOf(one) <= seenMs &&
-        endOf(one) > (last?.atMs ?? 0),
+    const before = (byStandin.get(call.standin) ?? []).filter(
+      (one) => one.outcome !== "open" && endOf(one) <= seenMs && endOf(one) > (last?.atMs ?? 0),
     );
     if (before.some(({ fault }) => fault !== null && final.has(fault))) return true;
     // A breaker looks at its votes when one comes that is a failure.

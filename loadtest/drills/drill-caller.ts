@@ -17,8 +17,6 @@ const thinkMs = 700;
 /** Into a reply, before the caller interrupts it. */
 const bargeInMs = 2600;
 const historyWaitMs = 5000;
-/** So long after it began at the latest the caller is told of speech over a reply. */
-const noticedMs = 600;
 const weather = {
   type: "function",
   name: "get_weather",
@@ -31,8 +29,8 @@ export interface DrillTurn {
   phase: Phase;
   record: TurnRecord;
   history: string | null;
-  /** The caller spoke again before all of it was played. */
-  isSpokenOver: boolean;
+  /** When the caller was told of their next speech (performance.now). */
+  spokenAgainAtMs: number | null;
   /** Of the reply, when the caller began to interrupt it. */
   interruptedAtMs: number | null;
   interruption: Interruption | null;
@@ -191,21 +189,12 @@ export class DrillCaller {
         record,
         history: texts.includes(undefined) ? null : texts.join(" ").trim(),
         interruptedAtMs: within ? interrupted - begunAtMs : null,
-        isSpokenOver: interrupted !== null && interrupted < playedAtMs(record) + noticedMs,
+        spokenAgainAtMs: interrupted,
         interruption: this.#interruption(index, interrupted),
         toolCalls: note?.toolCalls ?? 0,
       };
     });
   }
-}
-
-/** When the last piece of a reply was played. */
-function playedAtMs({ replyPieces, replyPiecesAtMs }: TurnRecord): number {
-  let atMs = 0;
-  for (const [index, { length }] of replyPieces.entries()) {
-    atMs = Math.max(atMs, replyPiecesAtMs[index]!) + (length * 1000) / drillRateHz;
-  }
-  return atMs;
 }
 
 function voicedMs({ firstVoicedSample, lastVoicedSample, rateHz }: Utterance): number {

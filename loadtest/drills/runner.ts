@@ -284,13 +284,13 @@ async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Pr
   const judged: JudgedTurn[] = [];
   for (const [
     index,
-    { phase, record, history, isSpokenOver, interruptedAtMs, interruption, toolCalls, one, caller },
+    { phase, record, history, spokenAgainAtMs, interruptedAtMs, interruption, toolCalls, one, caller },
   ] of turns.entries()) {
     const verdict = await judgeTurn({
       turn: record,
       rateHz: drillRateHz,
       answer: answerTo(standins, record.transcript, toolCalls),
-      ...{ history, isSpokenOver, interruptedAtMs, calls },
+      ...{ history, spokenAgainAtMs, interruptedAtMs, calls },
       listens: listens[index]!,
     });
     judged.push({ ...verdict, caller, phase, interruption, toolCalls, isNewcomer: one.isNewcomer });

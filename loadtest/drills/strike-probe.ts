@@ -79,7 +79,7 @@ export function probeStrikes(run: DrillRun): Probe[] {
 
 /** Refused connections are no calls: the gateway must have failed to make one, and none came through. */
 function probeRefused(
-  { calls, turns, drill }: DrillRun,
+  { calls, turns }: DrillRun,
   { standin, fromMs, untilMs }: Spell,
   exposed: boolean,
 ): Probe[] {
@@ -96,12 +96,11 @@ function probeRefused(
     .filter(({ phase }) => phase === "during")
     .flatMap(({ providers }) => providers)
     .filter((one) => one.stage === stage && isIt(one.provider) && one.outcome === "failed").length;
-  const isJudged = exposed && drill.steps.length > 0;
   return [
     atMost(`calls that got through to ${standin}`, through.length, "", 0),
     {
       ...{ name: `calls refused by ${standin}`, value: failed, unit: "", isLeast: true as const },
-      ...{ tolerance: isJudged ? 1 : null, isMet: isJudged ? failed >= 1 : null },
+      ...{ tolerance: exposed ? 1 : null, isMet: exposed ? failed >= 1 : null },
     },
   ];
 }

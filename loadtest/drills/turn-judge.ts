@@ -2,7 +2,7 @@
 import type { TurnRecord } from "../callers/turn-record.ts";
 import type { CallRecord } from "../standins/call-record.ts";
 import { type HeardWord, wordsHeard } from "./heard-words.ts";
-import { playReply } from "./reply-audio.ts";
+import { playReply, type ReplyAudio } from "./reply-audio.ts";
 import { renderSpare } from "./spare-voice.ts";
 import { SpeechFinder } from "./speech-finder.ts";
 import { blockSamples, finderRateHz, type Source, type Stretch, soundingBlocks } from "./speech-waveform.ts";
@@ -16,8 +16,8 @@ export interface TurnEvidence {
   answer: string | null;
   /** What stands in the history for this turn's reply, after the call; null when it could not be read. */
   history: string | null;
-  /** The caller spoke again before all of it was played: what was left then is rightly not remembered. */
-  isSpokenOver?: boolean;
+  /** When the caller was told of their next speech (performance.now); null or left out where there was none. */
+  spokenAgainAtMs?: number | null;
   /** Media time of the reply played when the caller interrupted; null when they did not. */
   interruptedAtMs: number | null;
   /** Speech of the vendors that may be in it; the same array for all turns of a run, complete. */
@@ -75,6 +75,8 @@ export interface TurnVerdict {
 const interruptionToleranceMs = 250;
 /** Silence between two voices that is no gap: less than a plosive's. */
 const shortestGapMs = 60;
+/** So long after it began at the latest the caller is told of speech over a reply. */
+const noticedMs = 600;
 
 /** Judges by comparing the caller's audio with everything that any voice sent. */
 export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
@@ -100,7 +102,7 @@ export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
     isLost: interrupted ? turn.firstSoundAtMs === null : turn.status !== "completed",
     firstSoundMs: turn.firstSoundAtMs === null ? null : turn.firstSoundAtMs - turn.lastVoicedAtMs,
     ...judgeAnswer(evidence, interrupted),
-    ...judgeMemory(evidence),
+    ...judgeMemory(evidence, audio),
     misunderstood: judgeHearing(turn),
     isListenedTo: evidence.listens,
   };
@@ -157,19 +159,26 @@ function sourcesOf({ turn, answer, history, calls }: TurnEvidence): Source[] {
   return speech.sourcesFor([turn.replyText, answer ?? "", history ?? ""]);
 }
 
+type AnswerWords = Pick<TurnVerdict, "missingOfAnswer" | "repeatedOfAnswer" | "foreignOfAnswer">;
+
 /** What the AI's vendors made of the answer together, where none but them was asked. */
-function judgeAnswer(
-  { turn, answer }: TurnEvidence,
-  interrupted: boolean,
-): Pick<TurnVerdict, "missingOfAnswer" | "repeatedOfAnswer" | "foreignOfAnswer"> {
+function judgeAnswer({ turn, answer }: TurnEvidence, interrupted: boolean): AnswerWords {
   if (answer === null || hasSpare(turn, "ai") || turn.status !== "completed") {
     return { missingOfAnswer: [], repeatedOfAnswer: [], foreignOfAnswer: [] };
   }
-  const wanted = wordsOf(answer);
-  const said = wordsOf(turn.replyText);
+  const compared = compareAnswer(answer, turn.replyText);
+  return interrupted ? { ...compared, missingOfAnswer: [] } : compared;
+}
+
+/**
+ * Holds what the gateway says that it said against what there was to say. Sound alone can't tell: a word that was dropped on
+ * the way to the voice is neither heard nor in the gateway's own transcript.
+ */
+export function compareAnswer(answer: string, reply: string): AnswerWords {
+  const [wanted, said] = [wordsOf(answer), wordsOf(reply)];
   const { missing, repeated, foreign } = compareWords(wanted, said);
   return {
-    missingOfAnswer: interrupted ? [] : missing.map((index) => wanted[index]!),
+    missingOfAnswer: missing.map((index) => wanted[index]!),
     repeatedOfAnswer: repeated.map((index) => said[index]!),
     foreignOfAnswer: foreign.map((index) => said[index]!),
   };
@@ -194,15 +203,16 @@ function judgeHearing(turn: TurnRecord): string[] {
   ];
 }
 
-/** What the history keeps of the reply. */
-function judgeMemory({
-  turn,
-  history,
-  isSpokenOver = false,
-}: TurnEvidence): Pick<TurnVerdict, "isHistoryUnread" | "forgotten"> {
+/** What the history keeps of the reply; of one that was spoken over, what was left then is rightly not remembered. */
+function judgeMemory(
+  { turn, history, spokenAgainAtMs = null }: TurnEvidence,
+  { pcm, startedAtMs }: ReplyAudio,
+): Pick<TurnVerdict, "isHistoryUnread" | "forgotten"> {
   const said = wordsOf(turn.replyText);
   if (said.length === 0) return { isHistoryUnread: false, forgotten: [] };
   if (history === null) return { isHistoryUnread: true, forgotten: [] };
+  const playedAtMs = startedAtMs + (pcm.length * 1000) / finderRateHz;
+  const isSpokenOver = spokenAgainAtMs !== null && spokenAgainAtMs < playedAtMs + noticedMs;
   if (turn.status !== "completed" || isSpokenOver) return { isHistoryUnread: false, forgotten: [] };
   const { missing } = compareWords(said, wordsOf(history));
   return { isHistoryUnread: false, forgotten: missing.map((index) => said[index]!) };

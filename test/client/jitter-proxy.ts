@@ -1,6 +1,7 @@
 /** A network with jitter, on this machine: what the server sends arrives in order, each piece later by chance. */
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import type { SeededRandom } from "../support/random.ts";
+import type { FakePeer } from "./fake-gateway.ts";
 
 export interface JitterProxy {
   /** With a slash at the end. */
@@ -60,4 +61,17 @@ export async function startJitterProxy(port: number, random: SeededRandom): Prom
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   proxy.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   return proxy;
+}
+
+/** Sends pieces of 100 ms when each has been spoken, as a synthesiser that is no faster than speech. */
+export async function sendInRealTime(peer: FakePeer, pcm: Int16Array, proxy: JitterProxy): Promise<void> {
+  const pieceMs = 100;
+  const size = pieceMs * 24;
+  const startMs = performance.now();
+  for (let at = 0; at < pcm.length; at += size) {
+    const dueMs = startMs + at / 24 + pieceMs;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())));
+    proxy.forgiveMs = Math.max(0, performance.now() - dueMs);
+    peer.sendAudio(pcm.subarray(at, at + size), at / 24);
+  }
 }

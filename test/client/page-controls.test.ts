@@ -1,12 +1,7 @@
-import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { mustSkipChromium } from "./chromium.ts";
-import { makeNoise, open, type Stage, sendReplyAudio, setStage, talk } from "./page-stage.ts";
+import { isPressed, makeNoise, open, type Stage, sendReplyAudio, setStage, talk } from "./page-stage.ts";
 import { beginReply, sendWords } from "./replies.ts";
-
-function isPressed(page: Page): Promise<boolean> {
-  return page.evaluate(() => "pressed" in document.body.dataset);
-}
 
 describe.skipIf(mustSkipChromium())("the page's controls, in Chromium", () => {
   let stage: Stage;

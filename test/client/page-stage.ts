@@ -118,3 +118,8 @@ export function levelOf(sample: number): Omit<LevelEvent, "event_id"> {
     gated_bands_db: rawBands.map((db) => db - 20),
   };
 }
+
+/** Whether the Talk button is held, or stays down. */
+export function isPressed(page: Page): Promise<boolean> {
+  return page.evaluate(() => "pressed" in document.body.dataset);
+}

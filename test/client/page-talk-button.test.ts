@@ -2,13 +2,9 @@
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { mustSkipChromium } from "./chromium.ts";
-import { open, type Stage, setStage, talk } from "./page-stage.ts";
+import { isPressed, open, type Stage, setStage, talk } from "./page-stage.ts";
 
 const phone = { width: 390, height: 844 };
-
-function isPressed(page: Page): Promise<boolean> {
-  return page.evaluate(() => "pressed" in document.body.dataset);
-}
 
 /** The second click of a double click on Talk. */
 async function clickOnceMore(page: Page): Promise<void> {

@@ -10,7 +10,7 @@ import type { Told } from "./call-page-entry.ts";
 import { mustSkipChromium, startBrowser, type TestBrowser } from "./chromium.ts";
 import { type FakeGateway, type FakePeer, sessionWith, startFakeGateway } from "./fake-gateway.ts";
 import { installFakeMicrophone, say } from "./fake-microphone.ts";
-import { type JitterProxy, startJitterProxy } from "./jitter-proxy.ts";
+import { type JitterProxy, sendInRealTime, startJitterProxy } from "./jitter-proxy.ts";
 import { beginReply, endReply, responseWith, sendUserTurn, sendWords } from "./replies.ts";
 
 /** How long the network shakes; `PARLEY_JITTER_SECONDS=60` for the whole minute. */
@@ -395,17 +395,4 @@ async function playThrough(
     played: trimSilence(await recording()),
     machineLate: [...lags, ...proxy.lates].filter((lateMs) => lateMs > toleratedLateMs).length,
   };
-}
-
-/** Sends pieces of 100 ms when each has been spoken, as a synthesiser that is no faster than speech. */
-async function sendInRealTime(peer: FakePeer, pcm: Int16Array, proxy: JitterProxy): Promise<void> {
-  const pieceMs = 100;
-  const size = pieceMs * 24;
-  const startMs = performance.now();
-  for (let at = 0; at < pcm.length; at += size) {
-    const dueMs = startMs + at / 24 + pieceMs;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())));
-    proxy.forgiveMs = Math.max(0, performance.now() - dueMs);
-    peer.sendAudio(pcm.subarray(at, at + size), at / 24);
-  }
 }

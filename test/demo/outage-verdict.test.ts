@@ -3,14 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { plannedDeaths, scenes, wholeAnswerTo } from "../../loadtest/demo/outage-scenes.ts";
-import {
-  compareAnswer,
-  deathsIn,
-  isWhole,
-  missingWords,
-  survivorsOf,
-} from "../../loadtest/demo/outage-verdict.ts";
-import type { TurnVerdict } from "../../loadtest/drills/turn-judge.ts";
+import { deathsIn, isWhole, missingWords, survivorsOf } from "../../loadtest/demo/outage-verdict.ts";
+import { compareAnswer, type TurnVerdict } from "../../loadtest/drills/turn-judge.ts";
 import { answerTo } from "../../loadtest/standins/answers.ts";
 import type { CallRecord } from "../../loadtest/standins/call-record.ts";
 import { repositoryRoot } from "../support/gateway.ts";

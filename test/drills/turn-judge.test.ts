@@ -46,7 +46,7 @@ function turnOf(pieces: Int16Array[], replyText: string): TurnRecord {
 async function judge(pieces: Int16Array[], calls: CallRecord[], more: object = {}) {
   return judgeTurn({
     ...{ turn: turnOf(pieces, whole), rateHz, answer: whole, history: whole, interruptedAtMs: null, calls },
-    ...{ listens: true, isSpokenOver: false },
+    listens: true,
     ...more,
   });
 }
@@ -254,7 +254,7 @@ describe("judgeTurn", () => {
     expect((await judge([a, b], google, { history: second })).forgotten).toHaveLength(7);
     expect((await judge([a, b], google, { history: "" })).forgotten).toHaveLength(15);
     // What was left when the caller spoke again was not heard.
-    expect((await judge([a, b], google, { history: first, isSpokenOver: true })).forgotten).toEqual([]);
+    expect((await judge([a, b], google, { history: first, spokenAgainAtMs: 900 })).forgotten).toEqual([]);
     expect(await judge([a, b], google, { history: null })).toMatchObject({ isHistoryUnread: true });
   });
 

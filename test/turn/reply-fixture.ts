@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import type { AiRequest, Passage, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
 import type { AiChainEvent } from "../../gateway/resilience/ai-policy.ts";
 import { aiPolicy } from "../../gateway/resilience/ai-policy.ts";
@@ -142,3 +143,31 @@ export function view(events: ReplyEvent[]) {
     end: of("end")[0]!,
   };
 }
+
+/** Checks what holds of every reply: order of pieces, one end, at the end. */
+export function expectOrder(events: ReplyEvent[]): void {
+  expect(events.filter(({ type }) => type === "end")).toHaveLength(1);
+  expect(events.at(-1)!.type).toBe("end");
+  let open = -1;
+  let closed = -1;
+  for (const event of events) {
+    if (event.type === "piece") {
+      expect(event.index).toBe(closed + 1);
+      open = event.index;
+    } else if (event.type === "audio" || event.type === "word") {
+      expect(event.index).toBe(open);
+      expect(event.index).toBe(closed + 1);
+    } else if (event.type === "pieceEnd") {
+      expect(event.index).toBe(open);
+      closed = event.index;
+    }
+  }
+}
+
+export const sentences = [
+  "One comes first. ",
+  "Two is the second. ",
+  "Three is third. ",
+  "Four is fourth. ",
+  "Five is last.",
+];

@@ -9,7 +9,7 @@ import {
   malformedAnswer,
   requestFault,
 } from "../vendor-fault.ts";
-import { createVendorHttp, drain, probe } from "../vendor-http.ts";
+import { answered, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
@@ -40,9 +40,9 @@ export function createClaudeAi({ clock, apiKey, url, model }: VendorOptions): Ai
       streamFromVendor(name, context, (call) => answer(asking, request, call), { faultOf }),
     warm: () => http.warm(baseURL),
     check(signal) {
-      const ask = () => client.models.retrieve(model, {}, { signal });
+      const ask = answered(() => client.models.retrieve(model, {}, { signal }));
       const short = { model, max_tokens: 1, messages: [{ role: "user" as const, content: "Hello." }] };
-      const say = () => client.messages.create({ ...short, stream: true }, { signal }).then(drain);
+      const say = answered(() => client.messages.create({ ...short, stream: true }, { signal }));
       return probe(ask, signal, faultOf, url === null ? null : say);
     },
     close: () => http.close(),

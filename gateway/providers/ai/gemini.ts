@@ -13,7 +13,7 @@ import {
   requestFault,
   vendorFault,
 } from "../vendor-fault.ts";
-import { createVendorHttp, drain, probe } from "../vendor-http.ts";
+import { answered, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
@@ -53,8 +53,8 @@ export function createGeminiAi({ clock, apiKey, url, model }: VendorOptions): Ai
     warm: () => http.warm(baseUrl),
     check(signal) {
       const short = { model, contents: "Hello.", config: { abortSignal: signal, maxOutputTokens: 1 } };
-      const say = () => client.models.generateContentStream(short).then(drain);
-      const ask = () => client.models.get({ model, config: { abortSignal: signal } });
+      const say = answered(() => client.models.generateContentStream(short));
+      const ask = answered(() => client.models.get({ model, config: { abortSignal: signal } }));
       return probe(ask, signal, faultOf, url === null ? null : say);
     },
     close: () => http.close(),

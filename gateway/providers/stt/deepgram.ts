@@ -71,18 +71,16 @@ export function createDeepgramStt(
 }
 
 /** Tags with a region or a script that Deepgram knows; it refuses all others, "de-DE" too. */
-const taggedLanguages = new Set(
-  (
-    "da-DK de-CH en-AU en-GB en-IN en-NZ en-US es-419 es-LATAM fr-CA ko-KR nl-BE pt-BR pt-PT sv-SE th-TH " +
-    "zh-CN zh-HK zh-Hans zh-Hant zh-TW"
-  ).split(" "),
-);
+const taggedLanguages = (
+  "da-DK de-CH en-AU en-GB en-IN en-NZ en-US es-419 es-LATAM fr-CA ko-KR nl-BE pt-BR pt-PT sv-SE th-TH " +
+  "zh-CN zh-HK zh-Hans zh-Hant zh-TW"
+).split(" ");
 
 /** A language as Deepgram takes it: without its region, but where it knows that. */
 export function deepgramLanguage(language: string): string {
   const [base = "", ...rest] = language.replaceAll("_", "-").split("-");
   const wanted = [base.toLowerCase(), ...rest].join("-").toLowerCase();
-  const tagged = [...taggedLanguages].find((tag) => tag.toLowerCase() === wanted);
+  const tagged = taggedLanguages.find((tag) => tag.toLowerCase() === wanted);
   if (tagged !== undefined) return tagged;
   return /^(nb|nn)$/i.test(base) ? "no" : base.toLowerCase();
 }

@@ -15,7 +15,7 @@ import {
   requestFault,
   VendorError,
 } from "../vendor-fault.ts";
-import { createVendorHttp, probe, saysNothing } from "../vendor-http.ts";
+import { believed, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { type ContextSpeech, rateFault, speakInContext } from "./context-speech.ts";
@@ -276,19 +276,17 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
       await Promise.all([sockets.warm(poolKey), learnVoices(late).catch(() => undefined)]);
     },
     check: (signal) => {
-      let found: ProviderFault | null = null;
       const look = async () => {
         const voice = readVoice(await ask(`/voices/${encodeURIComponent(configured)}`, signal));
-        found = voice === null ? unknownVoiceFault(configured) : voiceLanguageFault(voice, options.language);
-        found ??= (await knowsModel(signal)) ? null : { ...unknownModel };
+        if (voice === null) return unknownVoiceFault(configured);
+        const fault = voiceLanguageFault(voice, options.language);
+        return fault ?? ((await knowsModel(signal)) ? null : { ...unknownModel });
       };
       const faultOf = (err: unknown) => {
         const fault = faultFromError(err);
         return isUnknown(fault, options.url === null) ? unknownVoiceFault(configured) : fault;
       };
-      return probe(look, signal, faultOf, options.url === null ? null : saysNothing).then(
-        (fault) => fault ?? found,
-      );
+      return probe(look, signal, faultOf, options.url === null ? null : believed);
     },
     async close() {
       await Promise.all([sockets.close(), http.close()]);

@@ -7,7 +7,7 @@
  */
 import type { ProviderFault, TtsEvent, TtsRequest } from "../provider.ts";
 import { faultFromError, keyFault, quotaFault, requestFault, vendorFault } from "../vendor-fault.ts";
-import { createVendorHttp, probe, saysNothing } from "../vendor-http.ts";
+import { believed, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { createAlignmentReader } from "./alignment-words.ts";
@@ -237,15 +237,8 @@ export function createElevenLabsTts(options: ElevenLabsTtsOptions): PooledVoice 
       const late = AbortSignal.timeout(elevenLabsLimits.connectMs);
       await Promise.all([sockets.warm(key), learnVoices(late).catch(() => undefined)]);
     },
-    check: (signal) => {
-      let found: ProviderFault | null = null;
-      const look = async () => {
-        found = await checkVoice(signal);
-      };
-      return probe(look, signal, faultFromError, options.url === null ? null : saysNothing).then(
-        (fault) => fault ?? found,
-      );
-    },
+    check: (signal) =>
+      probe(() => checkVoice(signal), signal, faultFromError, options.url === null ? null : believed),
     async close() {
       await Promise.all([sockets.close(), http.close()]);
     },

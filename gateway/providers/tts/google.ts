@@ -5,7 +5,7 @@
 import type { TextToSpeechClient } from "@google-cloud/text-to-speech";
 import type { ProviderFault, TtsEvent, TtsRequest } from "../provider.ts";
 import { faultFromError, keyFault, requestFault } from "../vendor-fault.ts";
-import { probe, saysNothing } from "../vendor-http.ts";
+import { believed, probe } from "../vendor-http.ts";
 import type { GoogleAccount, VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { createGoogleVoiceChannels, type GoogleChannelLimits, googleVoiceLimits } from "./google-channels.ts";
@@ -216,15 +216,8 @@ export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
         // The first call will tell.
       }
     },
-    check(signal) {
-      let found: ProviderFault | null = null;
-      const look = async () => {
-        found = await checkVoice(signal);
-      };
-      return probe(look, signal, faultOf, options.url === null ? null : saysNothing).then(
-        (fault) => fault ?? found,
-      );
-    },
+    check: (signal) =>
+      probe(() => checkVoice(signal), signal, faultOf, options.url === null ? null : believed),
     close: () => channels.close(),
   };
 }

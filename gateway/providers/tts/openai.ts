@@ -5,7 +5,7 @@
 import OpenAI from "openai";
 import type { ProviderFault, TtsEvent, TtsRequest } from "../provider.ts";
 import { brokenOff, faultFromError, keyFault, requestFault } from "../vendor-fault.ts";
-import { createVendorHttp, isNoAddress, probe } from "../vendor-http.ts";
+import { believed, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { openAudioIntake } from "./vendor-audio.ts";
@@ -133,12 +133,7 @@ export function createOpenAiTts(options: VoiceVendorOptions): PooledVoice {
       return unknownVoiceFault(configured);
     }
     const known = new Set<string>();
-    try {
-      for (const one of (await client.models.list({ signal })).data ?? []) known.add(one.id);
-    } catch (err) {
-      if (url !== null && isNoAddress(faultFromError(err))) return null;
-      throw err;
-    }
+    for (const one of (await client.models.list({ signal })).data ?? []) known.add(one.id);
     return known.size === 0 || known.has(model) ? null : keyFault("the vendor does not know the model");
   }
 
@@ -157,13 +152,8 @@ export function createOpenAiTts(options: VoiceVendorOptions): PooledVoice {
         }
       }),
     warm: () => http.warm(baseURL),
-    check(signal) {
-      let found: ProviderFault | null = null;
-      const look = async () => {
-        found = await checkModel(signal);
-      };
-      return probe(look, signal).then((fault) => fault ?? found);
-    },
+    check: (signal) =>
+      probe(() => checkModel(signal), signal, faultFromError, url === null ? null : believed),
     close: () => http.close(),
   };
 }
