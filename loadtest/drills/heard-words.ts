@@ -20,7 +20,7 @@ export interface HeardSpeech {
 /** A word is heard with that share of its sound, and a fragment with this. */
 const heardRatio = 0.6;
 const fragmentRatio = 0.2;
-/** Of less than that (blocks of 10 ms) no word is made: where a voice was cut off, its last word may have hardly begun. */
+/** Of less than that (blocks of 10 ms) no word is made at a stretch's end: of a voice that was cut off, the last word may have hardly begun. */
 const shortestWordBlocks = 5;
 
 /** A word that a stretch ended in. */
@@ -99,7 +99,8 @@ function shareOf(sounding: Uint8Array, stretch: Stretch, from: number, until: nu
     sounds++;
     same += stretch.same[block - first] ?? 0;
   }
-  if (sounds > 0) return same / Math.max(sounds, shortestWordBlocks);
+  const goesPast = until < first + stretch.same.length;
+  if (sounds > 0) return same / (goesPast ? sounds : Math.max(sounds, shortestWordBlocks));
   return from >= first && until <= first + stretch.same.length ? 1 : 0;
 }
 

@@ -18,9 +18,11 @@ const quietBlocks = 3;
 const reachSamples = 12_000;
 /** How far from a recording's first sound a voice may have begun. */
 const startSamples = 1600;
+/** Where a voice was cut off, an island's last blocks fade and its recording does not: they aren't compared in a longer one. */
+const fadingBlocks = 2;
 const minCorrelation = 0.75;
 /** Nothing else is looked at beyond that. */
-const certainCorrelation = 0.95;
+const certainCorrelation = 0.98;
 /** The middle of an island is compared first: most places are out of the question by it. */
 const glanceSamples = 800;
 const minGlanceCorrelation = 0.5;
@@ -49,7 +51,8 @@ export function findIslands(
   stretches: readonly Stretch[],
 ): Stretch[] {
   return islandsOf(audio, stretches).flatMap((island) => {
-    const length = island.untilSample - island.fromSample;
+    const blocks = (island.untilSample - island.fromSample) / blockSamples;
+    const length = Math.max(Math.min(blocks, fewestBlocks), blocks - fadingBlocks) * blockSamples;
     const glance = Math.min(glanceSamples, length);
     const glanceAt = Math.floor((length - glance) / 2);
     let best = { correlation: minCorrelation, source: -1, at: 0 };

@@ -148,6 +148,38 @@ describe("judgeTurn", () => {
     });
   });
 
+  it("hears a word of 16 ms in the middle of a sentence", async () => {
+    const text = "The mountain were safely finished by a waiter.";
+    const call = await callOf(text, "elevenlabs");
+    const pieces = [call.detail.pcm!];
+    const verdict = await judge(pieces, [call], { turn: turnOf(pieces, text), answer: text, history: text });
+    expect(verdict).toMatchObject({ missing: [], fragments: [], unheard: [] });
+  });
+
+  it.each([0, 2, 4, 6, 8])(
+    "knows a short word that fades where its voice was cut off, %i ms into a block",
+    async (ms) => {
+      const text = "The hidden museum painted some kettles. His market keeps napkins under an old canal.";
+      const dead = await callOf("The hidden museum painted some kettles.", "elevenlabs");
+      const rest = await callOf("hidden museum painted some kettles.", "cartesia");
+      const last = await callOf("His market keeps napkins under an old canal.", "cartesia");
+      const alike = ["captain", "theatre", "hunter"].map((who) =>
+        callOf(`his ${who} keeps helmets under an old canal.`, "elevenlabs"),
+      );
+      const cut = dead.detail.words![1]!.fromSample;
+      const fade = rateHz / 100;
+      const word = dead.detail.pcm!.slice(0, cut);
+      for (let at = cut - fade; at < cut; at++) word[at] = Math.round((word[at]! * (cut - at)) / fade);
+      const pieces = [new Int16Array((rateHz * ms) / 1000), word, rest.detail.pcm!, last.detail.pcm!];
+      // Their "his" sounds much like it.
+      const calls = [...(await Promise.all(alike)), dead, rest, last];
+      const turn = turnOf(pieces, text);
+      expect(await judge(pieces, calls, { turn, answer: text, history: text })).toMatchObject({
+        ...{ missing: [], repeated: [], fragments: [], unheard: [] },
+      });
+    },
+  );
+
   it.each([0, 1, 2])("finds hissing sounds whole, also %i samples beside its own rate's", async (samples) => {
     const text = "Six needles cross the surface softly.";
     const call = await callOf(text, "google-tts");
