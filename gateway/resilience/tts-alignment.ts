@@ -31,6 +31,8 @@ const energyWeight = 0.3;
 const endMs = 60;
 /** A step in which only one side goes on costs that much more: paces differ, but not for long. */
 const lonelyWeight = 1.15;
+/** Ends whose cost is within that factor of the best one's are as likely; a word is rather said twice than not at all. */
+const likelyRatio = 1.02;
 
 const hann = Float64Array.from(
   { length: windowSamples },
@@ -134,7 +136,7 @@ export function alignSpeech(
   const rows = spoken.length / coefficients;
   const columns = known.length / coefficients;
   if (rows < 5 || columns < 5) return null;
-  const { path, cost } = warp(spoken, rows, known, columns);
+  const { path, cost, end } = warp(spoken, rows, known, columns);
   const starts: number[] = [];
   for (const { fromSample } of reference.words) {
     const column = (fromSample * 1_000) / reference.sampleRateHz / hopMs;
@@ -142,7 +144,7 @@ export function alignSpeech(
     if (row < 0) break;
     starts.push(Math.round((row * hopMs * sampleRateHz) / 1_000));
   }
-  return { starts, cost, complete: path[rows - 1]! >= endOf(reference) };
+  return { starts, cost, complete: end >= endOf(reference) };
 }
 
 /** The column of a reading's last sound. */
@@ -150,13 +152,17 @@ function endOf({ pcm, sampleRateHz }: ReferenceSpeech): number {
   return ((audibleEnd(pcm) * 1_000) / sampleRateHz - endMs) / hopMs - windowSamples / hopSamples;
 }
 
-/** The cheapest way through both from their beginnings to the end of `spoken`. @returns the column of every row */
+/**
+ * The cheapest ways through both from their beginnings to the end of `spoken`.
+ *
+ * @returns the column of every row on the way to the earliest likely end, and the likeliest end
+ */
 function warp(
   spoken: Float32Array,
   rows: number,
   known: Float32Array,
   columns: number,
-): { path: Float64Array; cost: number } {
+): { path: Float64Array; cost: number; end: number } {
   const steps = new Uint8Array(rows * columns);
   let before = new Float64Array(columns).fill(Number.POSITIVE_INFINITY);
   let now = new Float64Array(columns);
@@ -178,12 +184,10 @@ function warp(
     }
     [before, now] = [now, before];
   }
-  let column = 0;
-  let cost = Number.POSITIVE_INFINITY;
-  for (let index = 0; index < columns; index += 1) {
-    const mean = before[index]! / (rows + index);
-    if (mean < cost) [column, cost] = [index, mean];
-  }
+  const costs = before.map((total, index) => total / (rows + index));
+  const cost = costs.reduce((least, mean) => Math.min(least, mean), Number.POSITIVE_INFINITY);
+  const end = costs.indexOf(cost);
+  let column = costs.findIndex((mean) => mean <= cost * likelyRatio);
   const path = new Float64Array(rows);
   for (let row = rows - 1; row >= 0; ) {
     path[row] = Math.max(path[row]!, column);
@@ -192,7 +196,7 @@ function warp(
     if (step !== 2) row -= 1;
     if (column < 0) break;
   }
-  return { path, cost };
+  return { path, cost, end };
 }
 
 function distance(spoken: Float32Array, row: number, known: Float32Array, column: number): number {

@@ -36,6 +36,10 @@ const briefMs = 250;
 const endDoubtRatio = 2.5;
 /** Paces of voices differ by less; what is longer is a pause. */
 const slackRatio = 1.5;
+/** No voice speaks its words in a smaller share of the time that they are expected to take; a short sound is hard to lay along another. */
+const fastestRatio = 0.6;
+const shortMs = 600;
+const fastestShortRatio = 0.8;
 /** An estimate's error, as a share of the time spoken. */
 const doubtRatio = 0.05;
 
@@ -63,15 +67,13 @@ export async function placeBySound(
   const asked = { ...request, text: request.text.slice(first) };
   const long = (last * 1_000) / request.sampleRateHz > alignedMaxMs;
   const reading = reference === undefined || long ? null : await reference(asked, context);
-  return (
-    (reading && placeByReading(link, last, request.sampleRateHz, reading)) ?? placeByPace(link, last, request)
-  );
+  return (reading && placeByReading(link, last, request, reading)) ?? placeByPace(link, last, request);
 }
 
 function placeByReading(
   link: TtsLink,
   last: number,
-  sampleRateHz: number,
+  { sampleRateHz, speedRatio }: TtsRequest,
   reading: ReferenceSpeech,
 ): Place | null {
   const pcm = join(link.kept, last);
@@ -89,7 +91,9 @@ function placeByReading(
     return start + Math.min((starts[word + 1] ?? Number.POSITIVE_INFINITY) - start, longest) / 2;
   });
   const { cut, next } = chooseCut([...starts, last], middles, link.handed, last, samples(errorMs));
-  return { cut, next: next < named.length ? named[next]! : link.tokens.length - 1 };
+  const name = next < named.length ? named[next]! : link.tokens.length - 1;
+  const ratio = cut - link.soundFrom < samples(shortMs) ? fastestShortRatio : fastestRatio;
+  return { cut, next: Math.min(name, wordsWithin(link, cut, speedRatio, ratio)) };
 }
 
 /**
@@ -125,18 +129,21 @@ function lengthOf({ words, pcm, sampleRateHz }: ReferenceSpeech, index: number):
 function placeByPace(link: TtsLink, last: number, { speedRatio, sampleRateHz }: TtsRequest): Place {
   const from = Math.max(link.handed, last - Math.round((heldMs * sampleRateHz) / 1_000));
   const cut = quietestAt(join(link.kept, last), from, last, sampleRateHz);
-  const perMs = wordPaceOf(link.notes) / speedRatio;
-  // Pauses are where voices differ most: they count on neither side.
-  const voicedMs = link.voicedMsUntil(cut);
-  let untilMs = 0;
-  let next = 0;
   // Only words that must be over by then: a word is rather said twice than not at all.
-  for (const { durationMs } of link.tokens) {
-    untilMs += durationMs * perMs;
-    if (untilMs * (1 + doubtRatio) > voicedMs) break;
-    next += 1;
-  }
+  const next = wordsWithin(link, cut, speedRatio, 1 + doubtRatio);
   return { cut, next: Math.min(next, link.tokens.length - 1) };
+}
+
+/** How many words can have been said by a sample, if each took that many times as long as is expected of the voice. */
+function wordsWithin(link: TtsLink, cut: number, speedRatio: number, ratio: number): number {
+  const perMs = (wordPaceOf(link.notes) / speedRatio) * ratio;
+  // Pauses are where voices differ most: they count on neither side.
+  let leftMs = link.voicedMsUntil(cut);
+  const over = link.tokens.findIndex(({ durationMs }) => {
+    leftMs -= durationMs * perMs;
+    return leftMs < 0;
+  });
+  return over < 0 ? link.tokens.length : over;
 }
 
 function join(chunks: readonly Int16Array[], samples: number): Int16Array {

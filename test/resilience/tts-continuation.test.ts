@@ -13,6 +13,7 @@ import { createNamer, spokenTokens } from "../../gateway/resilience/tts-text.ts"
 import type { Flite, FliteVoice } from "../../workers/speech/flite.ts";
 import { loadFlite } from "../../workers/speech/flite.ts";
 import { resampleWhole } from "../../workers/speech/resample.ts";
+import { createUtterance } from "../../workers/speech/utterance.ts";
 import { createFakeClock } from "../turn/fake-clock.ts";
 import type { Step } from "./fake-providers.ts";
 import { collect, createFakeProvider, openContext, sound, word } from "./fake-providers.ts";
@@ -56,8 +57,10 @@ function saying(name: FliteVoice, options: { marks: boolean; untilSample?: numbe
 
 /** Reads with the robotic voice, as the gateway does. */
 const reader: ReferenceReader = async ({ text, speedRatio }) => {
-  const { pcm, words, sampleRateHz } = flite.speak(text, "kal16", { speedRatio });
-  return { pcm, words, sampleRateHz };
+  const sampleRateHz = 8000;
+  const pieces = [...createUtterance(flite, text, { voice: "kal16", speedRatio, sampleRateHz })];
+  const pcm = Int16Array.from(pieces.flatMap((piece) => [...piece.pcm]));
+  return { pcm, words: pieces.flatMap(({ words }) => words), sampleRateHz };
 };
 
 type Voice = ReturnType<typeof saying>;
@@ -214,6 +217,21 @@ describe("a voice that dies", () => {
     expect(next.calls[0]!.request.text.length).toBeLessThan(sentences[0]!.length);
     await clock.advance(200);
     expect(hanging.calls[0]!.aborted).toBe(true);
+  });
+
+  it.each([
+    ["awb", 422, "Every station near our doctor kindly collected those helmets."],
+    ["awb", 489, "The northern lantern reached some flutes Monday."],
+    ["awb", 642, "Three narrow napkins cost less than your window expected Monday."],
+    ["awb", 671, "Every factory near our kitchen firmly welcomed those pencils."],
+    ["awb", 764, "Every harbour near our grocer firmly studied those pictures."],
+    ["rms", 441, "Look for golden pillows beside any beach that was counted."],
+    ["rms", 539, "The tidy sailor trusted some bottles afterwards."],
+    ["rms", 619, "Three early envelopes cost less than your window expected recently."],
+  ] as const)("leaves no word out after a short beginning (%s, %i ms)", async (voice, untilMs, text) => {
+    const error = await errorOf(text, voice, (untilMs * rate) / 1000, false);
+    expect(error).toBeLessThanOrEqual(0);
+    expect(error).toBeGreaterThanOrEqual(-1);
   });
 
   it("has nothing left to say when all was said", async () => {
