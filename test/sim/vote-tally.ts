@@ -139,11 +139,12 @@ export class VoteTally {
     votes.push({ atMs: this.#clock.nowMs(), failed });
   }
 
-  /** Whether its breaker was surely to open at the newest failure. Votes of the same moment may have come before it. */
+  /** Whether its breaker was surely to open at the newest failure. Successes of the same moment may have come before it or after. */
   #isIll({ votes, failure }: VendorVotes): boolean {
     if (failure === null || failure.atMs >= this.#clock.nowMs()) return false;
     if (failure.ofProbe) return true;
-    const isSure = ({ atMs }: Vote) => failure.atMs - atMs < surelyCountedMs;
+    const isSure = ({ atMs, failed }: Vote) =>
+      failure.atMs - atMs < surelyCountedMs && (failed || atMs < failure.atMs);
     const until = votes.filter(({ atMs }) => atMs <= failure.atMs);
     const sure = until.filter(isSure);
     const failures = sure.filter(({ failed }) => failed);
