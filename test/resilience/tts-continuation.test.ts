@@ -1,15 +1,13 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Attempt, ConversationMemory, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
 import { createChain } from "../../gateway/resilience/chain.ts";
-import type { ReferenceSpeech } from "../../gateway/resilience/tts-alignment.ts";
-import { alignSpeech } from "../../gateway/resilience/tts-alignment.ts";
 import { createNoiseWatch, noiseMs } from "../../gateway/resilience/tts-audio.ts";
 import { innerSilenceMaxMs } from "../../gateway/resilience/tts-link.ts";
 import type { ReferenceReader } from "../../gateway/resilience/tts-place.ts";
 import { createReferenceReader, referenceMs } from "../../gateway/resilience/tts-place.ts";
 import type { TtsPolicyOptions } from "../../gateway/resilience/tts-policy.ts";
 import { createTtsPolicy } from "../../gateway/resilience/tts-policy.ts";
-import { createNamer, spokenTokens } from "../../gateway/resilience/tts-text.ts";
+import { spokenTokens } from "../../gateway/resilience/tts-text.ts";
 import type { Flite, FliteVoice } from "../../workers/speech/flite.ts";
 import { loadFlite } from "../../workers/speech/flite.ts";
 import { resampleWhole } from "../../workers/speech/resample.ts";
@@ -376,33 +374,5 @@ describe("what is no speech", () => {
     expect(attempts[0]).toMatchObject({ provider: "voice", outcome: "failed" });
     expect(end).toMatchObject({ outcome: "completed" });
     expect(next.calls).toHaveLength(0);
-  });
-});
-
-describe("a reading laid along another", () => {
-  it("finds the words of every voice within a tenth of a second, but for pauses", () => {
-    const text = sentences[3]!;
-    const known = flite.speak(text, "kal16");
-    const reference: ReferenceSpeech = known;
-    for (const voice of ["slt", "rms", "awb"] as const) {
-      const { pcm, words } = flite.speak(text, voice);
-      const starts = alignSpeech(pcm, rate, reference)!.starts;
-      expect(starts).toHaveLength(words.length);
-      starts.slice(1).forEach((start, index) => {
-        expect(Math.abs(start - words[index + 1]!.fromSample) / rate).toBeLessThan(0.1);
-      });
-    }
-  });
-
-  it("tells nothing of a moment of sound", () => {
-    expect(alignSpeech(new Int16Array(400), rate, flite.speak("One.", "kal16"))).toBeNull();
-  });
-});
-
-describe("marks", () => {
-  it("mean words of the text, also where a vendor spells them out or marks what is no word", () => {
-    const name = createNamer(spokenTokens("Dr. Lee paid 350 dollars — no more."));
-    const marks = ["doctor", "Lee", "paid", "three", "hundred", "fifty", "dollars", "—", "no", "more."];
-    expect(marks.map(name)).toEqual([0, 1, 2, 3, 3, 3, 4, 4, 5, 6]);
   });
 });

@@ -1,5 +1,5 @@
 /** A session's value on its own: events go in, what the session says and does comes out. Times are in ms. */
-import type { Command, Output, SessionConfig } from "../../gateway/session/domain.ts";
+import type { Command, Item, Output, ResponseParams, SessionConfig } from "../../gateway/session/domain.ts";
 import type { Effect, Now, SessionEvent } from "../../gateway/session/events.ts";
 import { reduce } from "../../gateway/session/reducer.ts";
 import {
@@ -203,4 +203,21 @@ export class Conversation {
   of<Type extends Output["type"]>(type: Type): Extract<Output, { type: Type }>[] {
     return this.outputs.filter((output): output is Extract<Output, { type: Type }> => output.type === type);
   }
+}
+
+/** What is said when a spoken response ends. */
+export const tail = ["audioDone", "transcriptDone", "partDone", "itemDone", "outputItemDone", "responseDone"];
+
+/** What a message says. */
+export function textOf(item: Item | undefined): string {
+  const part = item?.type === "message" ? item.parts[0] : undefined;
+  if (!part) return "";
+  return "text" in part ? part.text : (part.transcript ?? "");
+}
+
+/** A conversation in which a response was just asked for. */
+export function asked(params: Partial<ResponseParams> = {}): Conversation {
+  const talk = new Conversation();
+  talk.command({ type: "createResponse", params: { outOfBand: false, ...params } });
+  return talk;
 }

@@ -1,25 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { Item, ResponseParams, SessionPatch, Tool } from "../../gateway/session/domain.ts";
+import type { ResponseParams, SessionPatch, Tool } from "../../gateway/session/domain.ts";
 import { effectsToResume } from "../../gateway/session/reducer.ts";
 import { samplesPerMs } from "../../gateway/session/state.ts";
-import { Conversation } from "./conversation.ts";
+import { asked, Conversation, tail, textOf } from "./conversation.ts";
 import { sessionConfig, withDetection } from "./session-fixtures.ts";
 
 const head = ["outputItemAdded", "itemAdded", "partAdded", "transcriptDelta"];
-const tail = ["audioDone", "transcriptDone", "partDone", "itemDone", "outputItemDone", "responseDone"];
 const ask = { type: "createResponse", params: { outOfBand: false } } as const;
-
-function textOf(item: Item | undefined): string {
-  const part = item?.type === "message" ? item.parts[0] : undefined;
-  if (!part) return "";
-  return "text" in part ? part.text : (part.transcript ?? "");
-}
-
-function asked(params: Partial<ResponseParams> = {}): Conversation {
-  const talk = new Conversation();
-  talk.command({ type: "createResponse", params: { outOfBand: false, ...params } });
-  return talk;
-}
 
 describe("a response", () => {
   it("says its events in the vendor's order and ends after its last audio", () => {

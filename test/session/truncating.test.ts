@@ -1,20 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Item, ResponseParams } from "../../gateway/session/domain.ts";
-import { Conversation } from "./conversation.ts";
-
-const tail = ["audioDone", "transcriptDone", "partDone", "itemDone", "outputItemDone", "responseDone"];
-
-function textOf(item: Item | undefined): string {
-  const part = item?.type === "message" ? item.parts[0] : undefined;
-  if (!part) return "";
-  return "text" in part ? part.text : (part.transcript ?? "");
-}
-
-function asked(params: Partial<ResponseParams> = {}): Conversation {
-  const talk = new Conversation();
-  talk.command({ type: "createResponse", params: { outOfBand: false, ...params } });
-  return talk;
-}
+import { asked, Conversation, tail, textOf } from "./conversation.ts";
 
 describe("truncation", () => {
   const spoken = (): { talk: Conversation; itemId: string } => {
