@@ -3,7 +3,7 @@ import { makeUtterance, type Utterance } from "../callers/utterance.ts";
 import type { DrillWorld } from "../standins/world.ts";
 
 const subjects =
-  "river mountain harbour garden castle library kitchen station market forest island bridge theatre factory village museum tower valley meadow temple palace bakery orchard lantern violin ticket candle window basket hammer ladder mirror pencil ribbon saddle trumpet wagon carrot diamond envelope flute helmet jacket lemon magnet pillow rocket sandal towel blanket bottle parcel feather kettle needle umbrella napkin onion apple picture".split(
+  "river mountain harbour garden castle library kitchen station market forest island bridge theatre factory village museum tower valley meadow temple palace bakery orchard lantern violin ticket candle window basket hammer ladder mirror pencil ribbon saddle trumpet wagon carrot diamond envelope flute helmet jacket lemon magnet pillow rocket sandal compass blanket bottle parcel feather kettle needle umbrella napkin onion apple picture".split(
     " ",
   );
 const forms = {
@@ -41,7 +41,7 @@ export class Questions {
   #next = 0;
 
   /** @param most - different ones of a kind; then they come again */
-  constructor(world: DrillWorld, most = Number.POSITIVE_INFINITY) {
+  constructor(world: DrillWorld, most: number) {
     this.#world = world;
     this.#most = most;
   }
@@ -62,10 +62,13 @@ export class Questions {
     return made;
   }
 
+  /** Lets the vendors' voices speak all answers ahead: a real vendor's voice is no slower for many callers. */
+  async prepareAnswers(): Promise<void> {
+    for (const text of this.#made.keys()) await this.#world.prepare(text);
+  }
+
   async #make(text: string, voice: string): Promise<Utterance> {
     await this.#world.learn({ text, voice });
-    // Voices that speak ahead begin with its answer now.
-    this.#world.answer({ system: "", messages: [{ role: "user", text }], tools: [] });
     const { pcm } = await this.#world.speak(text, { voice, sampleRateHz: utteranceRateHz, speedRatio: 1 });
     return makeUtterance(text, pcm, utteranceRateHz);
   }

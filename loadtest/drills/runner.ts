@@ -1,6 +1,7 @@
 /** Runs one drill: stand-ins, a gateway, callers, faults; then judges what was heard. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { frameMs, Pacer, type PacerHealth } from "../callers/pacer.ts";
+import type { Line } from "../callers/script.ts";
 import { answerTo as answerOf } from "../standins/answers.ts";
 import type { CallRecord } from "../standins/call-record.ts";
 import { registry } from "../standins/registry.ts";
@@ -67,10 +68,13 @@ export interface DrillRun {
 export const drillResetMs = 3000;
 const resetMarginMs = 400;
 const leadInMs = 400;
-const spreadMs = 1500;
+/** Callers begin one after another, within so long … */
+const leastSpreadMs = 1500;
+/** … and no more than four a second: with answers of ten seconds, fifty callers have no more than the embedded engines carry. */
+const spreadMs = 250;
 /** Callers whose calls are kept as sound. */
 export const keptRecordings = 10;
-/** To listen to a turn takes a second: of a crowd's a part must do. All are judged by what was told and when it sounded. */
+/** To listen takes long: of a crowd's turns a part must do. All are judged by what was told and when it sounded. */
 const listenedPerPhase = 60;
 /** Callers of a crowd begin one after another: ten a second, twice what the embedded engines answer on two cores. */
 const crowdSpreadMs = 100;
@@ -83,10 +87,11 @@ const turnsOf: Readonly<Record<Phase, Record<DrillLength, number>>> = {
   during: { usual: 3, quick: 2, brief: 1 },
   after: { usual: 2, quick: 2, brief: 2 },
 };
-/** More callers than that ask for more speech than can be made ahead, … */
-const preparedSessions = 10;
-/** … but for a crowd, which asks so many different questions: a real vendor's voice is no slower for it. */
+/** Different questions of a run; then they come again. A crowd is about load, and its answers take longest to speak ahead. */
+const differentQuestions = 60;
 const crowdQuestions = 30;
+/** Speech that is kept: all of those answers in two voices. */
+const maxVoiceCacheBytes = 384 * 1024 * 1024;
 /** Of a run that broke off. */
 const keptLogLines = 200;
 const stages: readonly Capability[] = ["stt", "ai", "tts"];
@@ -102,33 +107,36 @@ export function unixMs(performanceMs: number): number {
  * @throws {Error} when stand-ins, gateway or callers can't start: no verdict then
  */
 export async function runDrill(drill: Drill, options: RunOptions): Promise<DrillRun> {
-  const sessions = drill.sessions ?? options.sessions;
+  const sessions = isCrowd(drill) ? drill.sessions! : Math.max(drill.sessions ?? 0, options.sessions);
   const names = standinsOf(drill);
-  const preparedVoices =
-    sessions > preparedSessions && !isCrowd(drill)
-      ? []
-      : names.filter((name) => registry[name].capability === "tts");
+  const preparedVoices = names.filter((name) => registry[name].capability === "tts");
   const { seed, voiceFolder } = options;
   const kept = voiceFolder === undefined ? {} : { voiceFolder };
-  const standins = await startStandins({ seed, names, preparedVoices, ...kept });
+  const standins = await startStandins({ seed, names, preparedVoices, maxVoiceCacheBytes, ...kept });
   let gateway: GatewayProcess | null = null;
   const pacer = new Pacer();
   const callers: DrillCaller[] = [];
   try {
+    options.onStep?.("writing what is asked, speaking what is answered");
+    const script = await writeScript(drill, sessions, options.length, standins);
     gateway = await startGatewayProcess(settingsOf(drill, standins, sessions));
     await sleep(settleMs);
     const startedAtMs = unixMs(performance.now());
     callers.push(...(await connectAll(gateway.wsUrl, pacer, drill, sessions)));
     const { wsUrl } = gateway;
     const join = () => DrillCaller.connect(wsUrl, pacer, drill.talk);
-    const played = await playPhases({ drill, options, standins, callers, join });
+    const played = await playPhases({ drill, options, standins, callers, script, join });
     await Promise.all(callers.map((caller) => caller.readHistory()));
     for (const caller of callers) caller.close();
     const health = pacer.health();
     pacer.stop();
     const exit = await gateway.stop();
     options.onStep?.("judging what was heard");
-    const turns = await judgeAll(callers, standins);
+    const turns = await judgeAll(
+      callers,
+      standins,
+      isCrowd(drill) ? listenedPerPhase : Number.POSITIVE_INFINITY,
+    );
     return {
       ...{ drill, seed: options.seed, sessions, startedAtMs, endedAtMs: unixMs(performance.now()) },
       ...{ ...played, turns, callers, health, exit, log: gateway.log() },
@@ -176,12 +184,37 @@ async function connectAll(
   return callers;
 }
 
+/** What each caller says in each phase. */
+type Script = Readonly<Record<Phase, readonly (readonly Line[])[]>>;
+
+async function writeScript(
+  drill: Drill,
+  sessions: number,
+  length: DrillLength,
+  { world }: Standins,
+): Promise<Script> {
+  const questions = new Questions(world, isCrowd(drill) ? crowdQuestions : differentQuestions);
+  const linesOf = (phase: Phase, callers: number) => {
+    const asked = { count: turnsOf[phase][length], quick: length !== "usual", questions };
+    return Promise.all(Array.from({ length: callers }, () => linesFor(phase, drill.talk, asked)));
+  };
+  const script = {
+    before: await linesOf("before", sessions),
+    during: await linesOf("during", sessions),
+    // And a newcomer.
+    after: await linesOf("after", sessions + 1),
+  };
+  await questions.prepareAnswers();
+  return script;
+}
+
 interface Stage {
   drill: Drill;
   options: RunOptions;
   standins: Standins;
   /** Grows by a newcomer when the faults are over. */
   callers: DrillCaller[];
+  script: Script;
   join(): Promise<DrillCaller>;
 }
 
@@ -189,14 +222,13 @@ type Played = Pick<DrillRun, "phases" | "faults" | "clearedAtMs" | "refusals">;
 
 async function playPhases(stage: Stage): Promise<Played> {
   const { drill, options, standins } = stage;
-  const questions = new Questions(standins.world, isCrowd(drill) ? crowdQuestions : undefined);
   const phases: PhaseSpan[] = [];
   const faults: FaultChange[] = [];
   options.onStep?.("steady state before");
-  phases.push(await playPhase("before", stage, questions));
+  phases.push(await playPhase("before", stage));
   options.onStep?.("faults on");
   const script = await startScript(drill, standins, faults);
-  phases.push(await playPhase("during", stage, questions, script.begin));
+  phases.push(await playPhase("during", stage, script.begin));
   await script.stop();
   const names = standinsOf(drill);
   await standins.world.faults.setAll(names, null);
@@ -206,7 +238,7 @@ async function playPhases(stage: Stage): Promise<Played> {
   await sleep(drillResetMs + resetMarginMs);
   // A voice that took over inside a sentence stays for its call: only who calls anew can tell whether the first one is back.
   const refusals = await letJoin(stage);
-  phases.push(await playPhase("after", stage, questions));
+  phases.push(await playPhase("after", stage));
   return { phases, faults, clearedAtMs, refusals };
 }
 
@@ -226,20 +258,20 @@ async function letJoin({ callers, options, join }: Stage): Promise<string[]> {
 async function playPhase(
   phase: Phase,
   stage: Stage,
-  questions: Questions,
   onBegin: (startMs: number) => void = () => {},
 ): Promise<PhaseSpan> {
   const { drill, options, callers } = stage;
-  const count = turnsOf[phase][options.length];
-  const asked = { count, quick: options.length !== "usual", questions };
-  const lines = await Promise.all(callers.map(() => linesFor(phase, drill.talk, asked)));
+  const lines = stage.script[phase];
   const startMs = performance.now() + leadInMs;
   onBegin(startMs);
   // Stand-ins that are well need a share of the machine: then a crowd asks no more than ten questions a second.
   const isHarmed = phase === "during" && drill.steps.length > 0;
   await Promise.all(
     callers.map((caller, index) => {
-      const untilMs = isCrowd(drill) ? callers.length * (isHarmed ? 1 : count) * crowdSpreadMs : spreadMs;
+      const turns = isHarmed ? 1 : turnsOf[phase][options.length];
+      const untilMs = isCrowd(drill)
+        ? callers.length * turns * crowdSpreadMs
+        : Math.max(leastSpreadMs, callers.length * spreadMs);
       const phaseMs = (index * untilMs) / callers.length + (index * frameMs) / callers.length;
       return caller.speak(phase, lines[index]!, startMs + phaseMs);
     }),
@@ -277,10 +309,14 @@ async function startScript(
   };
 }
 
-async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Promise<JudgedTurn[]> {
+async function judgeAll(
+  callers: readonly DrillCaller[],
+  standins: Standins,
+  mostPerPhase: number,
+): Promise<JudgedTurn[]> {
   const calls = standins.world.calls().filter((call) => call.detail.pcm !== undefined);
   const turns = callers.flatMap((one, caller) => one.turns().map((turn) => ({ ...turn, one, caller })));
-  const listens = chooseListened(turns);
+  const listens = chooseListened(turns, mostPerPhase);
   const judged: JudgedTurn[] = [];
   for (const [
     index,
@@ -300,14 +336,17 @@ async function judgeAll(callers: readonly DrillCaller[], standins: Standins): Pr
   return judged;
 }
 
-/** All turns, or of a crowd's so many of each phase, evenly spread, and all of the callers whose calls are kept as sound. */
-export function chooseListened(turns: readonly { phase: string; caller: number }[]): boolean[] {
+/** So many turns of each phase, evenly spread, and all of the callers whose calls are kept as sound. */
+export function chooseListened(
+  turns: readonly { phase: string; caller: number }[],
+  mostPerPhase: number,
+): boolean[] {
   const seen = new Map<string, number>();
   return turns.map(({ phase, caller }) => {
     const count = turns.filter((other) => other.phase === phase).length;
     const index = seen.get(phase) ?? 0;
     seen.set(phase, index + 1);
-    const share = Math.min(1, listenedPerPhase / count);
+    const share = Math.min(1, mostPerPhase / count);
     return caller < keptRecordings || Math.floor((index + 1) * share) > Math.floor(index * share);
   });
 }

@@ -12,17 +12,18 @@ import {
 import { PlaceIndex } from "../standins/place-index.ts";
 import { findIslands } from "./speech-islands.ts";
 import {
-  between,
   blockSamples,
-  correlate,
   countSame,
+  FinePiece,
+  type Heard,
   minSameBlocks,
+  Piece,
   type Place,
   type Prepared,
   prepare,
+  prepareHeard,
   type Source,
   type Stretch,
-  smoothen,
   soundingBlocks,
   stretchesAt,
 } from "./speech-waveform.ts";
@@ -82,7 +83,7 @@ export class SpeechFinder {
    */
   find(audio: Int16Array, islands = true): Stretch[] {
     const print = takeFingerprint(audio);
-    const smooth = smoothen(audio);
+    const heard = prepareHeard(audio);
     const seen = new Set<string>();
     const found: Stretch[] = [];
     const open = soundingBlocks(audio);
@@ -91,9 +92,9 @@ export class SpeechFinder {
       if (longestRun(open) < leastOpenBlocks) break;
       if (isSeen(seen, index, shift)) continue;
       const prepared = this.#prepared[index]!;
-      const place = refine(prepared, print, smooth, shift);
+      const place = refine(prepared, print, heard, shift);
       if (place === null) continue;
-      const stretches = stretchesAt(index, prepared, smooth, place);
+      const stretches = stretchesAt(index, prepared, heard, place);
       for (const { atSample, same } of stretches) {
         const from = Math.max(0, Math.floor(atSample / blockSamples));
         open.fill(0, from, Math.max(from, from + same.length + 1));
@@ -102,7 +103,7 @@ export class SpeechFinder {
     }
     const long = disentangle(found);
     if (!islands) return long;
-    return [...long, ...findIslands(this.#prepared, smooth, long)].sort((a, b) => a.atSample - b.atSample);
+    return [...long, ...findIslands(this.#prepared, heard, long)].sort((a, b) => a.atSample - b.atSample);
   }
 }
 
@@ -123,14 +124,14 @@ function isSeen(seen: Set<string>, index: number, shift: number): boolean {
 }
 
 /** Where exactly the source begins in the audio, if it is there at all: by its most similar pieces. */
-function refine(prepared: Known, heard: Fingerprint, audio: Float32Array, shift: number): Match | null {
+function refine(prepared: Known, print: Fingerprint, heard: Heard, shift: number): Match | null {
   let best: Match | null = null;
   // The most similar one by its fingerprint may lie where another voice fades out.
-  for (const anchor of findAnchors(prepared.print, heard, shift)) {
+  for (const anchor of findAnchors(prepared.print, print, shift)) {
     // Frame n looks at the samples before n x hop, padding included.
     const from = Math.max(0, anchor * hopSamples - padSamples + 2 * hopSamples);
     if (prepared.sounding[Math.floor(from / blockSamples)] === undefined) continue;
-    const match = matchAt(prepared, from, audio, shift * hopSamples);
+    const match = matchAt(prepared, from, heard, shift * hopSamples);
     if (best === null || match.correlation > best.correlation) best = match;
     if (best.correlation >= certainCorrelation) break;
   }
@@ -138,20 +139,22 @@ function refine(prepared: Known, heard: Fingerprint, audio: Float32Array, shift:
 }
 
 /** The best place near a lag for the piece that begins at a sample of the source. */
-function matchAt(prepared: Prepared, from: number, audio: Float32Array, coarse: number): Match {
+function matchAt(prepared: Prepared, from: number, heard: Heard, coarse: number): Match {
   const likeness: number[] = [];
+  const piece = new Piece(prepared.smooth, from, anchorSamples);
   for (let step = -searchSamples; step <= searchSamples; step += 2) {
-    likeness.push(correlate(prepared.smooth, from, audio, from + coarse + step, anchorSamples).correlation);
+    likeness.push(piece.correlationAt(heard, from + coarse + step));
   }
   // Voices look alike a period later, hissing sounds every few samples: only a close look tells which it is.
   const peaks = [...likeness.keys()]
     .filter((at) => likeness[at]! >= (likeness[at - 1] ?? 0) && likeness[at]! >= (likeness[at + 1] ?? 0))
     .sort((one, other) => likeness[other]! - likeness[one]!)
     .slice(0, maxPeaks);
-  let best = between(prepared, from, audio, coarse, anchorSamples);
+  const fine = new FinePiece(prepared, from, anchorSamples);
+  let best = fine.placeAt(heard, coarse);
   for (const peak of peaks) {
     for (let near = -1; near <= 1; near++) {
-      const match = between(prepared, from, audio, coarse - searchSamples + 2 * peak + near, anchorSamples);
+      const match = fine.placeAt(heard, coarse - searchSamples + 2 * peak + near);
       if (match.correlation > best.correlation) best = match;
     }
   }

@@ -1,8 +1,9 @@
 /** Words that stand alone between two silences: too short for a fingerprint, found by their waveform where they may come from. */
 import {
-  between,
   blockSamples,
   correlate,
+  FinePiece,
+  type Heard,
   type Prepared,
   type Stretch,
   soundingBlocks,
@@ -42,14 +43,15 @@ interface Candidate {
 /**
  * Short sound that no stretch explains, as parts of the recordings that lie around it or begin there.
  *
- * @param audio - smoothed, 16 kHz
+ * @param heard - at 16 kHz
  * @param stretches - what was found already, in the audio's order
  */
 export function findIslands(
   prepared: readonly Prepared[],
-  audio: Float32Array,
+  heard: Heard,
   stretches: readonly Stretch[],
 ): Stretch[] {
+  const audio = heard.smooth;
   return islandsOf(audio, stretches).flatMap((island) => {
     const blocks = (island.untilSample - island.fromSample) / blockSamples;
     const length = Math.max(Math.min(blocks, fewestBlocks), blocks - fadingBlocks) * blockSamples;
@@ -70,8 +72,8 @@ export function findIslands(
     if (best.source < 0) return [];
     const found = prepared[best.source]!;
     const lag = island.fromSample - best.at;
-    const place = between(found, best.at, audio, lag, length);
-    return stretchesAt(best.source, found, audio, place, fewestBlocks - 1)
+    const place = new FinePiece(found, best.at, length).placeAt(heard, lag);
+    return stretchesAt(best.source, found, heard, place, fewestBlocks - 1)
       .filter(({ atSample, same }) => {
         const middle = atSample + (same.length * blockSamples) / 2;
         return middle > island.fromSample && middle < island.untilSample;

@@ -56,6 +56,21 @@ type Third = -1 | 0 | 1;
 
 const interpolationTaps = 8;
 
+/** What a caller heard, ready to be searched. */
+export interface Heard {
+  smooth: Float32Array;
+  /** Sum of the squares of all samples before each; exact, since samples are quarters of whole numbers. */
+  energies: Float64Array;
+}
+
+/** Makes what a caller heard ready to be searched. */
+export function prepareHeard(pcm: Int16Array): Heard {
+  const smooth = smoothen(pcm);
+  const energies = new Float64Array(smooth.length + 1);
+  for (let at = 0; at < smooth.length; at++) energies[at + 1] = energies[at]! + smooth[at]! * smooth[at]!;
+  return { smooth, energies };
+}
+
 /** Makes a recording ready to be compared. */
 export function prepare(pcm: Int16Array): Prepared {
   return { smooth: smoothen(pcm), between: new Map(), sounding: soundingBlocks(pcm) };
@@ -81,11 +96,12 @@ function delayed({ smooth, between }: Prepared, third: Third): Float32Array {
     const angle = Math.PI * distance;
     return (Math.sin(angle) / angle) * (0.5 + 0.5 * Math.cos(angle / (interpolationTaps + 1)));
   });
+  const padded = new Float32Array(smooth.length + 2 * interpolationTaps);
+  padded.set(smooth, interpolationTaps);
   const out = new Float32Array(smooth.length);
   for (let at = 0; at < smooth.length; at++) {
     let sum = 0;
-    for (const [index, weight] of weights.entries())
-      sum += weight * (smooth[at + index - interpolationTaps] ?? 0);
+    for (let index = 0; index < weights.length; index++) sum += weights[index]! * padded[at + index]!;
     out[at] = sum;
   }
   between.set(third, out);
@@ -129,26 +145,85 @@ export function correlate(
   return { correlation: ab / Math.sqrt(aa * bb), gainRatio: Math.sqrt(bb / aa) };
 }
 
-/** The place to a third of a sample, by the piece of the source that begins at `from`. */
-export function between(
-  prepared: Prepared,
-  from: number,
-  audio: Float32Array,
-  lag: number,
-  length: number,
-): Place & { correlation: number } {
-  const places = ([-1, 0, 1] as const).map((third) => {
-    const { correlation } = correlate(delayed(prepared, third), from, audio, from + lag, length);
-    return { lag, third, correlation };
-  });
-  return places.reduce((best, one) => (one.correlation > best.correlation ? one : best));
+/** A piece of a recording that is held against one place of what was heard after another. */
+export class Piece {
+  readonly #signal: Float32Array;
+  readonly #from: number;
+  readonly #length: number;
+  /** Of all of it that is there. */
+  readonly #energy: number;
+
+  constructor(signal: Float32Array, from: number, length: number) {
+    this.#signal = signal;
+    this.#from = from;
+    this.#length = length;
+    this.#energy = energyOf(signal, Math.max(0, from), Math.min(signal.length, from + length));
+  }
+
+  /** As `correlate` says, at a third of its price. */
+  correlationAt({ smooth, energies }: Heard, at: number): number {
+    const signal = this.#signal;
+    const first = Math.max(0, -this.#from);
+    const past = Math.min(this.#length, signal.length - this.#from);
+    const from = Math.max(first, -at);
+    const until = Math.min(past, smooth.length - at);
+    if (until <= from) return 0;
+    const [a, b] = [this.#from, at];
+    const aa =
+      from === first && until === past ? this.#energy : energyOf(signal, a + from, Math.max(a, a + until));
+    const bb = energies[b + until]! - energies[b + from]!;
+    if (aa < this.#length || bb < this.#length) return 0;
+    // Four sums at once: additions needn't wait for each other.
+    let [one, two, three, four] = [0, 0, 0, 0];
+    let index = from;
+    for (; index + 3 < until; index += 4) {
+      one += signal[a + index]! * smooth[b + index]!;
+      two += signal[a + index + 1]! * smooth[b + index + 1]!;
+      three += signal[a + index + 2]! * smooth[b + index + 2]!;
+      four += signal[a + index + 3]! * smooth[b + index + 3]!;
+    }
+    for (; index < until; index++) one += signal[a + index]! * smooth[b + index]!;
+    return (one + two + three + four) / Math.sqrt(aa * bb);
+  }
+}
+
+function energyOf(signal: Float32Array, from: number, until: number): number {
+  let sum = 0;
+  for (let at = from; at < until; at++) sum += signal[at]! * signal[at]!;
+  return sum;
+}
+
+const thirds = [-1, 0, 1] as const;
+
+/** A piece of a source, that and a third of a sample to either side. */
+export class FinePiece {
+  readonly #pieces: readonly { third: Third; piece: Piece }[];
+  readonly #from: number;
+
+  constructor(prepared: Prepared, from: number, length: number) {
+    this.#from = from;
+    this.#pieces = thirds.map((third) => ({
+      third,
+      piece: new Piece(delayed(prepared, third), from, length),
+    }));
+  }
+
+  /** The place to a third of a sample at which the source begins, near a lag. */
+  placeAt(heard: Heard, lag: number): Place & { correlation: number } {
+    let best: Place & { correlation: number } = { lag, third: -1, correlation: Number.NEGATIVE_INFINITY };
+    for (const { third, piece } of this.#pieces) {
+      const correlation = piece.correlationAt(heard, this.#from + lag);
+      if (correlation > best.correlation) best = { lag, third, correlation };
+    }
+    return best;
+  }
 }
 
 /** The parts of the source that are in the audio when it begins at a place, of so many alike blocks at least. */
 export function stretchesAt(
   index: number,
   prepared: Prepared,
-  audio: Float32Array,
+  { smooth: audio }: Heard,
   { lag, third }: Place,
   least: number = minSameBlocks,
 ): Stretch[] {

@@ -12,15 +12,14 @@ const maxSources = 64;
 const maxReady = 800;
 
 export class VendorSpeech {
-  /** Calls by each run of their words. */
+  /** One call for each different sound, by each run of its words. */
   readonly #byRun = new Map<string, CallRecord[]>();
   readonly #ready = new Map<CallRecord, Source>();
 
   /** @param calls - of all vendors; those without sound are left out */
   constructor(calls: readonly CallRecord[]) {
-    for (const call of calls) {
-      const { text = "", pcm } = call.detail;
-      if (pcm === undefined || pcm.length === 0) continue;
+    for (const call of differentSpeech(calls)) {
+      const { text = "" } = call.detail;
       const count = Math.min(runWords, wordsOf(text).length);
       for (const run of new Set(runsOf(text, count))) {
         const known = this.#byRun.get(run);
@@ -38,15 +37,8 @@ export class VendorSpeech {
     for (const run of runs) {
       for (const call of this.#byRun.get(run) ?? []) shared.set(call, (shared.get(call) ?? 0) + 1);
     }
-    const longest = new Map<string, CallRecord>();
-    for (const call of shared.keys()) {
-      // The same text in the same voice is the same sound, cut off or whole.
-      const key = `${call.standin} ${call.detail.text}`;
-      const known = longest.get(key);
-      if (known === undefined || lengthOf(known) < lengthOf(call)) longest.set(key, call);
-    }
     const shareOf = (call: CallRecord) => shared.get(call)! / wordsOf(call.detail.text ?? "").length;
-    return [...longest.values()]
+    return [...shared.keys()]
       .sort((a, b) => shareOf(b) - shareOf(a))
       .slice(0, maxSources)
       .sort((a, b) => a.id - b.id)
@@ -63,8 +55,27 @@ export class VendorSpeech {
   }
 }
 
-function lengthOf({ detail }: CallRecord): number {
-  return detail.pcm?.length ?? 0;
+/** Of calls that sound the same, the longest: the same text in the same voice, cut off or whole, unless a fault lies in the sound. */
+function differentSpeech(calls: readonly CallRecord[]): CallRecord[] {
+  const byText = new Map<string, CallRecord[]>();
+  for (const call of calls) {
+    const { text, pcm, sampleRateHz, askedRateHz } = call.detail;
+    if (pcm === undefined || pcm.length === 0) continue;
+    const key = `${call.standin} ${sampleRateHz} ${askedRateHz} ${text}`;
+    const known = byText.get(key) ?? [];
+    byText.set(key, known);
+    const same = known.findIndex((other) => startsAlike(other.detail.pcm!, pcm));
+    if (same < 0) known.push(call);
+    else if (known[same]!.detail.pcm!.length < pcm.length) known[same] = call;
+  }
+  return [...byText.values()].flat();
+}
+
+/** Whether the shorter recording is the beginning of the longer one. */
+function startsAlike(one: Int16Array, other: Int16Array): boolean {
+  const length = Math.min(one.length, other.length);
+  for (let at = 0; at < length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 function makeSource({ standin, detail }: CallRecord): Source {

@@ -107,7 +107,8 @@ function probeCaps({ drill, calls }: DrillRun): Probe[] {
 }
 
 /**
- * Callers whose first or last turn was not served by the first vendor. A voice may stay with a call that it took over, so
+ * Callers whose first or last turn was not served by the first vendor: a second one that was started beside it, and was
+ * faster, is as it should be. A voice may stay with a call that it took over, so
  * after the faults only newcomers tell of it.
  */
 function probeFirst(
@@ -127,7 +128,7 @@ function probeFirst(
       (turn) =>
         (!stays || turn.isNewcomer) &&
         !turn.providers.some(
-          (one) => one.stage === stage && one.provider === link && one.outcome === "completed",
+          (one) => one.stage === stage && one.provider === link && one.outcome !== "failed",
         ),
     );
     const isBarred = which === "last" && barred.has(standin);

@@ -60,14 +60,19 @@ const edges = Array.from(
   (_, band) => (lowestHz * (highestHz / lowestHz) ** (band / bandCount) * fftSize) / rateHz,
 );
 /** How much of each bin belongs to which band: low bands are narrower than a bin's distance. */
-const weights: { band: number; bin: number; weight: number }[] = [];
+const weightBands: number[] = [];
+const weightBins: number[] = [];
+const weights: number[] = [];
 for (let band = 0; band < bandCount; band++) {
   const [from, to] = [edges[band]!, edges[band + 1]!];
   const centre = (from + to) / 2;
   const reach = Math.max(1, (to - from) / 2);
   for (let bin = Math.ceil(centre - reach); bin <= Math.floor(centre + reach); bin++) {
     const weight = 1 - Math.abs(bin - centre) / (reach + 1);
-    if (weight > 0) weights.push({ band, bin, weight });
+    if (weight <= 0) continue;
+    weightBands.push(band);
+    weightBins.push(bin);
+    weights.push(weight);
   }
 }
 
@@ -102,14 +107,21 @@ function measurePair(pcm: Int16Array, first: number, energies: Float64Array, fra
   im.fill(0);
   const from = first * hopSamples - padSamples;
   const hasSecond = first + 1 < frames;
-  for (let index = 0; index < frameSamples; index++) {
-    const at = reversed[index]!;
-    re[at] = (pcm[from + index] ?? 0) * window[index]!;
-    if (hasSecond) im[at] = (pcm[from + hopSamples + index] ?? 0) * window[index]!;
+  // What lies outside is silence.
+  const begin = Math.max(0, -from);
+  const end = Math.min(frameSamples, pcm.length - from);
+  for (let index = begin; index < end; index++) re[reversed[index]!] = pcm[from + index]! * window[index]!;
+  if (hasSecond) {
+    const next = from + hopSamples;
+    const until = Math.min(frameSamples, pcm.length - next);
+    for (let index = Math.max(0, -next); index < until; index++) {
+      im[reversed[index]!] = pcm[next + index]! * window[index]!;
+    }
   }
   transform();
   const second = (first + 1) * bandCount;
-  for (const { band, bin, weight } of weights) {
+  for (let index = 0; index < weights.length; index++) {
+    const [band, bin, weight] = [weightBands[index]!, weightBins[index]!, weights[index]!];
     const other = fftSize - bin;
     // Of two real signals in one transform: the even part is the first's, the odd part the second's.
     const aRe = re[bin]! + re[other]!;

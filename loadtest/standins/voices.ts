@@ -80,11 +80,14 @@ export class Voices {
     return running;
   }
 
-  /** Speaks while nobody asks, so that it is there when somebody does; forgets what would be too much. */
-  prepare(request: SpeechRequest): void {
+  /**
+   * Speaks while nobody asks, so that it is there when somebody does; forgets what would be too much. Resolves when it is there,
+   * or given up.
+   */
+  async prepare(request: SpeechRequest): Promise<void> {
     const key = keyOf(request);
-    if (this.#cache.has(key) || this.#running.has(key)) return;
-    this.#render(key, request).catch(() => {});
+    if (this.#cache.has(key)) return;
+    await (this.#running.get(key) ?? this.#render(key, request)).catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -33,6 +33,8 @@ export interface DrillWorld extends StandinWorld {
   readonly voices: Voices;
   /** Kept calls, oldest first. */
   calls(): readonly CallRecord[];
+  /** Answers a question ahead, and speaks that answer in the prepared voices; resolves when it is spoken. */
+  prepare(question: string): Promise<void>;
   /** Learns an utterance: its speech by one of our voices, or a recording at 16 kHz. */
   learn(utterance: { text: string; voice?: string; pcm?: Int16Array }): Promise<void>;
   /** Takes all faults off, forgets the calls and begins the draws anew; utterances stay. */
@@ -98,13 +100,17 @@ export function createWorld(options: WorldOptions): DrillWorld {
     return call;
   }
 
+  async function speakAhead(answer: Answer): Promise<void> {
+    const sentences = preparedVoices.length === 0 ? [] : answer.text.split(/(?<=\.) /);
+    const requests = sentences.flatMap((text) =>
+      preparedVoices.map((voice) => ({ text, voice, sampleRateHz: preparedRateHz, speedRatio: 1 })),
+    );
+    await Promise.all(requests.map((request) => voices.prepare(request)));
+  }
+
   function answer(asked: Asked): Answer {
     const given = answerTo(seed, asked);
-    const sentences = preparedVoices.length === 0 ? [] : given.text.split(/(?<=\.) /);
-    for (const text of sentences) {
-      for (const voice of preparedVoices)
-        voices.prepare({ text, voice, sampleRateHz: preparedRateHz, speedRatio: 1 });
-    }
+    void speakAhead(given);
     return given;
   }
 
@@ -116,6 +122,8 @@ export function createWorld(options: WorldOptions): DrillWorld {
     begin,
     faultOn: (name) => faults.get(name),
     answer,
+    prepare: (text) =>
+      speakAhead(answerTo(seed, { system: "", messages: [{ role: "user", text }], tools: [] })),
     speak: (text, { voice, sampleRateHz, speedRatio }) =>
       voices.speak({ text, voice, sampleRateHz, speedRatio }),
     hear: (pcm) => ears.hear(pcm),

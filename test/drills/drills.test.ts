@@ -96,12 +96,12 @@ describe("of a crowd's turns", () => {
     const crowd = Array.from({ length: 900 }, (_, index) => {
       return { phase: index < 300 ? "before" : "during", caller: index % 300 };
     });
-    const listened = chooseListened(crowd);
+    const listened = chooseListened(crowd, 60);
     const counted = (phase: string) =>
       crowd.filter((turn, index) => listened[index] && turn.phase === phase && turn.caller >= 10).length;
     expect(listened.slice(0, 10)).toEqual(new Array(10).fill(true));
     expect([counted("before"), counted("during")].every((count) => count > 50 && count <= 60)).toBe(true);
-    expect(chooseListened(crowd.slice(0, 40))).toEqual(new Array(40).fill(true));
+    expect(chooseListened(crowd.slice(0, 40), 60)).toEqual(new Array(40).fill(true));
   });
 
   it("those that were not listened to say nothing of gaps, and the report tells how many were", () => {
