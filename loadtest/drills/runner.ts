@@ -268,11 +268,13 @@ async function playPhase(
   const isHarmed = phase === "during" && drill.steps.length > 0;
   await Promise.all(
     callers.map((caller, index) => {
+      // A newcomer is among the first: its call tells whether the first voice is back.
+      const place = index % stage.script.before.length;
       const turns = isHarmed ? 1 : turnsOf[phase][options.length];
       const untilMs = isCrowd(drill)
         ? callers.length * turns * crowdSpreadMs
         : Math.max(leastSpreadMs, callers.length * spreadMs);
-      const phaseMs = (index * untilMs) / callers.length + (index * frameMs) / callers.length;
+      const phaseMs = (place * untilMs + index * frameMs) / callers.length;
       return caller.speak(phase, lines[index]!, startMs + phaseMs);
     }),
   );

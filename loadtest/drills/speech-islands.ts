@@ -10,13 +10,19 @@ import {
   stretchesAt,
 } from "./speech-waveform.ts";
 
-/** Blocks of 10 ms: what is shorter is a click, what is longer has a fingerprint. */
-const fewestBlocks = 4;
+/** Blocks of 10 ms: what is longer has a fingerprint, … */
 const mostBlocks = 60;
+/** … what is shorter is believed only where a stretch beside it lacks just that: half a word that a break left behind, … */
+const fewestBlocks = 4;
+const minShortCorrelation = 0.9;
+const besideSamples = 160;
+/** … and this is a click. */
+const shortestBlocks = 2;
 /** Blocks of silence that end an island. */
 const quietBlocks = 3;
 /** An island is cut off a stretch within so many samples: a word and a half. */
 const reachSamples = 12_000;
+const overlapSamples = 480;
 /** How far from a recording's first sound a voice may have begun. */
 const startSamples = 1600;
 /** Where a voice was cut off, an island's last blocks fade and its recording does not: they aren't compared in a longer one. */
@@ -51,35 +57,68 @@ export function findIslands(
   heard: Heard,
   stretches: readonly Stretch[],
 ): Stretch[] {
-  const audio = heard.smooth;
-  return islandsOf(audio, stretches).flatMap((island) => {
+  return islandsOf(heard.smooth, stretches).flatMap((island) => {
     const blocks = (island.untilSample - island.fromSample) / blockSamples;
-    const length = Math.max(Math.min(blocks, fewestBlocks), blocks - fadingBlocks) * blockSamples;
-    const glance = Math.min(glanceSamples, length);
-    const glanceAt = Math.floor((length - glance) / 2);
-    let best = { correlation: minCorrelation, source: -1, at: 0 };
-    for (const { source, from, until } of candidatesFor(island, prepared, stretches)) {
-      // Mostly it is of the recording around it, which comes first; to look through all others takes long.
-      if (best.correlation >= certainCorrelation) break;
-      const { smooth } = prepared[source]!;
-      for (let at = Math.max(0, from); at <= Math.min(until, smooth.length - length); at += 2) {
-        const glanced = correlate(smooth, at + glanceAt, audio, island.fromSample + glanceAt, glance);
-        if (glanced.correlation < minGlanceCorrelation) continue;
-        const { correlation } = correlate(smooth, at, audio, island.fromSample, length);
-        if (correlation > best.correlation) best = { correlation, source, at };
-      }
-    }
-    if (best.source < 0) return [];
-    const found = prepared[best.source]!;
-    const lag = island.fromSample - best.at;
-    const place = new FinePiece(found, best.at, length).placeAt(heard, lag);
-    return stretchesAt(best.source, found, heard, place, fewestBlocks - 1)
-      .filter(({ atSample, same }) => {
-        const middle = atSample + (same.length * blockSamples) / 2;
-        return middle > island.fromSample && middle < island.untilSample;
-      })
-      .slice(0, 1);
+    const search = (look: Look) => findIsland(prepared, heard, island, look);
+    const beside = (reach: number, overlap: number) => placesBeside(island, stretches, reach, overlap);
+    // Its last block is half silence.
+    const short: Look = {
+      blocks: Math.max(shortestBlocks, blocks - 1),
+      candidates: beside(besideSamples, besideSamples),
+      minCorrelation: minShortCorrelation,
+      fewestSame: 1,
+    };
+    const usual: Look = {
+      blocks: Math.max(Math.min(blocks, fewestBlocks), blocks - fadingBlocks),
+      // Mostly it is of the recording around it, which comes first.
+      candidates: [...beside(reachSamples, overlapSamples), ...placesAtStarts(prepared)],
+      minCorrelation,
+      fewestSame: fewestBlocks - 1,
+    };
+    const half = blocks <= fewestBlocks ? search(short) : null;
+    const found = half ?? (blocks >= fewestBlocks ? search(usual) : null);
+    return found === null ? [] : [found];
   });
+}
+
+/** How an island is looked for: so many of its blocks, where, how alike, and how many of them must be the same in the end. */
+interface Look {
+  blocks: number;
+  candidates: readonly Candidate[];
+  minCorrelation: number;
+  fewestSame: number;
+}
+
+function findIsland(
+  prepared: readonly Prepared[],
+  heard: Heard,
+  { fromSample, untilSample }: Island,
+  { blocks, candidates, minCorrelation, fewestSame }: Look,
+): Stretch | null {
+  const audio = heard.smooth;
+  const length = blocks * blockSamples;
+  const glance = Math.min(glanceSamples, length);
+  const glanceAt = Math.floor((length - glance) / 2);
+  let best = { correlation: minCorrelation, source: -1, at: 0 };
+  for (const { source, from, until } of candidates) {
+    // To look through all others takes long.
+    if (best.correlation >= certainCorrelation) break;
+    const { smooth } = prepared[source]!;
+    for (let at = Math.max(0, from); at <= Math.min(until, smooth.length - length); at += 2) {
+      const glanced = correlate(smooth, at + glanceAt, audio, fromSample + glanceAt, glance);
+      if (glanced.correlation < minGlanceCorrelation) continue;
+      const { correlation } = correlate(smooth, at, audio, fromSample, length);
+      if (correlation > best.correlation) best = { correlation, source, at };
+    }
+  }
+  if (best.source < 0) return null;
+  const found = prepared[best.source]!;
+  const place = new FinePiece(found, best.at, length).placeAt(heard, fromSample - best.at);
+  const stretch = stretchesAt(best.source, found, heard, place, fewestSame).find(({ atSample, same }) => {
+    const middle = atSample + (same.length * blockSamples) / 2;
+    return middle > fromSample && middle < untilSample;
+  });
+  return stretch ?? null;
 }
 
 function islandsOf(audio: Float32Array, stretches: readonly Stretch[]): Island[] {
@@ -97,7 +136,7 @@ function islandsOf(audio: Float32Array, stretches: readonly Stretch[]): Island[]
       if (from < 0) from = block;
       until = block + 1;
     } else if (from >= 0 && block - until >= quietBlocks) {
-      if (until - from >= fewestBlocks && until - from <= mostBlocks)
+      if (until - from >= shortestBlocks && until - from <= mostBlocks)
         islands.push({ fromSample: from * blockSamples, untilSample: until * blockSamples });
       from = -1;
     }
@@ -105,30 +144,36 @@ function islandsOf(audio: Float32Array, stretches: readonly Stretch[]): Island[]
   return islands;
 }
 
-function candidatesFor(
+/** Where the stretches around it go on, and begin. */
+function placesBeside(
   { fromSample, untilSample }: Island,
-  prepared: readonly Prepared[],
   stretches: readonly Stretch[],
+  reach: number,
+  overlap: number,
 ): Candidate[] {
   const length = untilSample - fromSample;
   const before = stretches.findLast((stretch) => stretch.atSample < fromSample);
   const after = stretches.find((stretch) => stretch.atSample >= fromSample);
-  const candidates: Candidate[] = [];
+  const places: Candidate[] = [];
   if (before !== undefined)
-    candidates.push({
+    places.push({
       source: before.source,
-      from: before.untilSample - 480,
-      until: before.untilSample + reachSamples,
+      from: before.untilSample - overlap,
+      until: before.untilSample + reach,
     });
   if (after !== undefined)
-    candidates.push({
+    places.push({
       source: after.source,
-      from: after.fromSample - length - reachSamples,
-      until: after.fromSample - length + 480,
+      from: after.fromSample - length - reach,
+      until: after.fromSample - length + overlap,
     });
-  prepared.forEach(({ sounding }, source) => {
+  return places;
+}
+
+/** Where recordings begin to sound. */
+function placesAtStarts(prepared: readonly Prepared[]): Candidate[] {
+  return prepared.map(({ sounding }, source) => {
     const first = sounding.indexOf(1) * blockSamples;
-    candidates.push({ source, from: first - startSamples / 4, until: first + startSamples });
+    return { source, from: first - startSamples / 4, until: first + startSamples };
   });
-  return candidates;
 }

@@ -128,6 +128,8 @@ class LiveCall {
   #idle: NodeJS.Timeout | null = null;
   #closing = false;
   #over = false;
+  /** Nothing came after what was asked to be final. */
+  #isAnswered = false;
 
   constructor({ world, plan, webSocket, socket, keepAliveMs = 10_000, durationSeconds }: LiveCallOptions) {
     this.#durationSeconds = durationSeconds ?? null;
@@ -143,7 +145,8 @@ class LiveCall {
   serve(): void {
     this.#watchIdle();
     this.#webSocket.on("error", () => undefined);
-    this.#webSocket.on("close", () => this.#end("cancelled"));
+    // Who has all that was asked for may go without a word.
+    this.#webSocket.on("close", () => this.#end(this.#isAnswered ? "completed" : "cancelled"));
     this.#webSocket.on("message", (data: Buffer, isBinary: boolean) => {
       if (this.#over || this.#closing) return;
       this.#watchIdle();
@@ -159,6 +162,7 @@ class LiveCall {
 
   #takeAudio(data: Buffer): void {
     if (data.length === 0) return this.#fail(1008, "DATA-0000");
+    this.#isAnswered = false;
     this.#hearing.append(data);
     if (this.#isMute) return;
     const guess = this.#hearing.guess();
@@ -214,7 +218,10 @@ class LiveCall {
     if (heard.text !== "") this.#heard.push(heard.text);
     const text = this.#plan.fault?.kind === "final_without_audio" ? "" : heard.text;
     const more = { is_final: true, speech_final: fromFinalize, from_finalize: fromFinalize };
-    this.#pieces.final(waitMs, () => this.#results({ ...heard, text }, more));
+    this.#pieces.final(waitMs, () => {
+      this.#isAnswered = fromFinalize;
+      this.#results({ ...heard, text }, more);
+    });
   }
 
   #results(

@@ -125,6 +125,18 @@ describe("judgeTurn", () => {
     });
   });
 
+  it.each([
+    ["A yellow musician guarded windy pencils without help.", 200],
+    ["A sleepy station inspected friendly needles without help.", 200],
+  ])("hears a first word of 45 ms that waited in its middle: %s", async (answer, cutMs) => {
+    const call = await callOf(answer, "google-tts");
+    const cut = (cutMs * rateHz) / 1000;
+    const waited = new Int16Array(rateHz / 10);
+    const pieces = [call.detail.pcm!.subarray(0, cut), waited, call.detail.pcm!.subarray(cut)];
+    const verdict = await judge(pieces, [call], { turn: turnOf(pieces, answer), answer, history: answer });
+    expect(verdict).toMatchObject({ missing: [], repeated: [], fragments: [], unheard: [] });
+  });
+
   it("finds a short word that stands alone between two silences", async () => {
     const silence = new Int16Array(rateHz * 0.3);
     const answer = "A yellow musician guarded windy pencils without help.";
