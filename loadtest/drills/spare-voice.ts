@@ -63,12 +63,22 @@ function speakSpare(flite: Flite, text: string): Source {
   return source;
 }
 
+/** Words as they are written; what is none of its own, as the sign in "35 %", belongs to the one before. */
+function tokensOf(sentence: string): string[] {
+  const tokens: string[] = [];
+  for (const token of sentence.split(/\s+/)) {
+    if (wordsOf(token).length > 0) tokens.push(token);
+    else if (tokens.length > 0) tokens.push(`${tokens.pop()} ${token}`);
+  }
+  return tokens;
+}
+
 /** Each sentence with a missing word: whole; with `parts` its clauses, and what begins near its first missing word. */
 function textsFor(transcript: string, missing: ReadonlySet<number>, parts: boolean): string[] {
   const texts = new Set<string>();
   let before = 0;
   for (const sentence of transcript.split(/(?<=[.!?])\s+/)) {
-    const tokens = sentence.split(/\s+/).filter((token) => wordsOf(token).length > 0);
+    const tokens = tokensOf(sentence);
     const gaps = tokens.flatMap((token, index) => {
       const from = before;
       before += wordsOf(token).length;

@@ -1,12 +1,14 @@
 /** The judge against replies that are put together here: what is wrong with them is known. */
 import { afterAll, describe, expect, it } from "vitest";
 import { openTurn, type TurnRecord } from "../../loadtest/callers/turn-record.ts";
-import { renderSpare } from "../../loadtest/drills/spare-voice.ts";
+import { renderSpare, spareVoice } from "../../loadtest/drills/spare-voice.ts";
 import { judgeTurn } from "../../loadtest/drills/turn-judge.ts";
 import type { CallRecord } from "../../loadtest/standins/call-record.ts";
 import type { StandinName } from "../../loadtest/standins/standin.ts";
 import { createWorld } from "../../loadtest/standins/world.ts";
+import { loadFlite } from "../../workers/speech/flite.ts";
 import { resampleWhole } from "../../workers/speech/resample.ts";
+import { createUtterance } from "../../workers/speech/utterance.ts";
 
 const rateHz = 24_000;
 const world = createWorld({ seed: 3 });
@@ -81,6 +83,16 @@ describe("judgeTurn", () => {
     const pcm = resampleWhole(spare!.pcm, 16_000, rateHz);
     const verdict = await judge([a, b.subarray(0, startOf(3)), pcm], google);
     expect(verdict).toMatchObject({ missing: [], repeated: [], voices: ["google-tts", "embedded"] });
+  });
+
+  it("recognises the gateway's own voice where it speaks a sign of its own", async () => {
+    const text = "The gate opens where 35 % is talking: measured 40 %, target 50 %.";
+    const options = { voice: spareVoice, speedRatio: 1, sampleRateHz: rateHz } as const;
+    const pieces = [...createUtterance(await loadFlite(), text, options)].map(({ pcm }) => pcm);
+    const turn = turnOf(pieces, text);
+    expect(await judge([], [], { turn, answer: null, history: text })).toMatchObject({
+      ...{ missing: [], repeated: [], fragments: [] },
+    });
   });
 
   it("misses the words that were left out, and says that the history holds them", async () => {
