@@ -13,6 +13,7 @@ import { describeOutcomes, type Ending, endingOf, exitCodeOf, type Outcome, sett
 import { drawPage } from "./page.ts";
 import { recordCall } from "./recording.ts";
 import { type DrillLength, type DrillRun, keptRecordings, runDrill } from "./runner.ts";
+import { describeTotals } from "./totals.ts";
 import { judgeRun, type Verdict } from "./verdict.ts";
 
 const defaultSessions = 5;
@@ -131,7 +132,7 @@ async function runOne({ drill, seed }: Run, options: Options): Promise<Ending> {
   const voiceFolder = join(options.out, "voices");
   const run = await runDrill(drill, { seed, sessions, length, voiceFolder, onStep });
   const verdict = judgeRun(run, options.times);
-  const folder = join(options.out, `${drill.name}-${seed}`);
+  const folder = folderOf({ drill, seed }, options);
   await writeReport(folder, run, verdict);
   printVerdict(run, verdict);
   const held = verdict.isDeviated ? "DEVIATED" : "held";
@@ -158,6 +159,13 @@ async function main(args: string[]): Promise<number> {
   const runs = options.drills.flatMap((drill) => options.seeds.map((seed) => ({ drill, seed })));
   const outcomes =
     options.jobs > 1 ? await runSideBySide(runs, options, args) : await runInTurn(runs, options);
+  const broken = new Set(outcomes.filter(({ ending }) => ending === "could not run").map(({ name }) => name));
+  // A canary's turns are meant to be lost.
+  const judged = runs
+    .filter((run) => !run.drill.isCanary && !broken.has(nameOf(run)))
+    .map((run) => folderOf(run, options));
+  const totals = judged.length > 1 ? await describeTotals(judged) : null;
+  if (totals !== null) process.stdout.write(`${totals}\n`);
   process.stdout.write(describeOutcomes(outcomes));
   return exitCodeOf(
     outcomes,
@@ -170,6 +178,7 @@ interface Run {
   seed: number;
 }
 
+const folderOf = ({ drill, seed }: Run, { out }: Options) => join(out, `${drill.name}-${seed}`);
 const nameOf = ({ drill, seed }: Run) => `${drill.name} (seed ${seed})`;
 
 async function runInTurn(runs: readonly Run[], options: Options): Promise<Outcome[]> {
@@ -198,7 +207,7 @@ async function runSideBySide(
   };
   await Promise.all(Array.from({ length: options.jobs }, work));
   for (const run of later) {
-    const folder = join(options.out, `${run.drill.name}-${run.seed}`);
+    const folder = folderOf(run, options);
     // What deviated in company stays to be looked at.
     const besides = run.drill.sessions === null;
     if (besides) {
