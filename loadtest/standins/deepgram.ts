@@ -128,7 +128,7 @@ class LiveCall {
   #idle: NodeJS.Timeout | null = null;
   #closing = false;
   #over = false;
-  /** Nothing came after what was asked to be final. */
+  /** No words came after what was asked to be final. */
   #isAnswered = false;
 
   constructor({ world, plan, webSocket, socket, keepAliveMs = 10_000, durationSeconds }: LiveCallOptions) {
@@ -146,7 +146,8 @@ class LiveCall {
     this.#watchIdle();
     this.#webSocket.on("error", () => undefined);
     // Who has all that was asked for may go without a word.
-    this.#webSocket.on("close", () => this.#end(this.#isAnswered ? "completed" : "cancelled"));
+    // Before anybody else hears of it.
+    this.#socket.prependListener("close", () => this.#end(this.#isAnswered ? "completed" : "cancelled"));
     this.#webSocket.on("message", (data: Buffer, isBinary: boolean) => {
       if (this.#over || this.#closing) return;
       this.#watchIdle();
@@ -162,11 +163,11 @@ class LiveCall {
 
   #takeAudio(data: Buffer): void {
     if (data.length === 0) return this.#fail(1008, "DATA-0000");
-    this.#isAnswered = false;
     this.#hearing.append(data);
     if (this.#isMute) return;
     const guess = this.#hearing.guess();
     if (guess === null) return;
+    this.#isAnswered = false;
     const sure = guess.words.filter((word) => word.endSample <= guess.untilSample - sureSamples).at(-1);
     const unfinished = guess.untilSample - this.#hearing.fromSample;
     if (sure !== undefined && unfinished > unfinishedSamples) {

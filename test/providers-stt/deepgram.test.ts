@@ -55,6 +55,25 @@ describe("Deepgram's connection", () => {
     expect(covered).toBe(true);
   });
 
+  it("counts at the vendor as completed once its words were there, and as cancelled before", async () => {
+    const { world, stt } = await open("deepgram");
+    const pcm = await say(world, sentence);
+    const outcomes = () => world.calls().map(({ outcome }) => outcome);
+    const whole = new LiveAudio();
+    whole.speak(pcm);
+    whole.end();
+    await collect(stt.stream({ audio: whole }, callContext(new AbortController().signal)));
+    await expect.poll(outcomes).toEqual(["completed"]);
+    const left = new AbortController();
+    const half = new LiveAudio();
+    half.speak(pcm.slice(0, 16_000));
+    const events = collect(stt.stream({ audio: half }, callContext(left.signal)));
+    await expect.poll(outcomes).toEqual(["completed", "open"]);
+    left.abort();
+    await events.catch(() => {});
+    await expect.poll(outcomes).toEqual(["completed", "cancelled"]);
+  });
+
   it("joins what became final in between", async () => {
     const { world, stt } = await open("deepgram");
     const texts = [sentence, "She bought three apples and a loaf of bread.", "The river is very cold."];
