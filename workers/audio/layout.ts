@@ -22,6 +22,8 @@ export const header = {
   usedBlocks: 1,
   /** Silero windows decided since the bus was made (wraps). */
   windows: 2,
+  /** Whether the audio thread is inside native code; see `native-section.ts`. */
+  native: 3,
 } as const;
 const headerInts = 32;
 

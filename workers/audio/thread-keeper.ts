@@ -1,6 +1,7 @@
 /** Starts the audio thread, notices when it dies or hangs, and starts it again: bounded attempts, growing waits. */
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { type AudioMemory, header } from "./layout.ts";
+import { beginInside, condemn } from "./native-section.ts";
 import type { FromThread, ThreadOptions, ToThread } from "./thread-messages.ts";
 
 type Tick = Extract<FromThread, { type: "tick" }>;
@@ -66,6 +67,7 @@ export class ThreadKeeper {
   start(): void {
     const { port1, port2 } = new MessageChannel();
     const options = this.options.makeOptions();
+    beginInside(this.options.memory.control);
     const worker = new Worker(new URL("./thread.ts", import.meta.url), {
       name: "parley-audio",
       workerData: { options, port: port2 },
@@ -85,9 +87,9 @@ export class ThreadKeeper {
     this.port?.postMessage(message);
   }
 
-  /** Ends the thread without a word. */
+  /** Ends the thread without a word, as soon as it is outside native code. */
   kill(): void {
-    void this.worker?.terminate();
+    if (condemn(this.options.memory.control)) void this.worker?.terminate();
   }
 
   /** Ends the thread for good. */
@@ -100,9 +102,8 @@ export class ThreadKeeper {
     const { worker } = this;
     if (worker === null) return;
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    // Also while it is still loading: a thread that is ended inside native code takes the process along.
     this.post({ type: "stop" });
-    const patience = setTimeout(() => void worker.terminate(), this.options.hangMs);
+    const patience = setTimeout(() => this.kill(), this.options.hangMs);
     await exited;
     clearTimeout(patience);
   }

@@ -6,6 +6,7 @@ import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_
 import { FrontEnd, type FrontEndLimits } from "./front-end.ts";
 import { GateBank } from "./gate-bank.ts";
 import { type AudioMemory, header, viewAudioMemory } from "./layout.ts";
+import { enterNative, leaveNative } from "./native-section.ts";
 import { BlockPool } from "./sample-chain.ts";
 import { maxBatch, SileroBatch } from "./silero.ts";
 import type { FromThread, ThreadEvent, ThreadOptions, ToThread } from "./thread-messages.ts";
@@ -62,6 +63,7 @@ class AudioThread {
       nextMs = Math.max(nextMs + this.options.tickMs * this.stretch, this.nowMs());
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, nextMs - this.nowMs())));
     }
+    enterNative(this.memory.control);
     await this.silero.close();
   }
 
@@ -150,7 +152,9 @@ class AudioThread {
         }
         if (this.batch.length === 0) break;
         windows += this.batch.length;
+        enterNative(this.memory.control);
         await this.silero.run();
+        leaveNative(this.memory.control);
         const decidedAtMs = this.nowMs();
         for (let i = 0; i < this.batch.length; i++)
           this.batch[i]!.decide(this.silero.ratios[i]!, decidedAtMs);
@@ -203,6 +207,7 @@ class AudioThread {
 const { options, port } = workerData as { options: ThreadOptions; port: MessagePort };
 try {
   const silero = await SileroBatch.load(options.modelDir);
+  leaveNative(viewAudioMemory(options.buffers).control);
   const thread = new AudioThread(options, port, silero);
   port.postMessage({ type: "ready" } satisfies FromThread);
   await thread.run();

@@ -201,6 +201,32 @@ describe("death of the thread", () => {
     expect(bus!.statistics().restarts).toBe(2);
   });
 
+  it("while it decides takes nobody along: it is let out of native code first", async () => {
+    const deaths = 15;
+    await start({ restartBackoffMs: 1, maxRestarts: deaths, restartWindowMs: 1 });
+    const channels = Array.from({ length: 4 }, () => open());
+    for (let death = 0; death < deaths; death++) {
+      const { windows } = bus!.statistics();
+      for (const channel of channels) channel.write(noiseBytes(32_000, death), nowMs());
+      await until(() => bus!.statistics().windows > windows, "it decides");
+      bus!.killThread();
+      await until(() => bus!.statistics().restarts === death + 1 && bus!.healthy, "it runs again");
+    }
+    for (const channel of channels) {
+      await until(() => channel.readableSamples === deaths * 16_000, "nothing is lost");
+    }
+  });
+
+  it("is made of one that hangs, and said", async () => {
+    let reason = "";
+    await start({ hangMs: 2, restartBackoffMs: 1, maxRestarts: 2 });
+    bus!.onGivenUp = (text) => {
+      reason = text;
+    };
+    await until(() => reason !== "", "it's given up");
+    expect(reason).toContain("it hung");
+  });
+
   it("at the start, for a model that isn't there, is an error", async () => {
     await expect(
       startBus({ modelDir: `${modelDir}-missing`, maxRestarts: 1, restartBackoffMs: 1 }),
