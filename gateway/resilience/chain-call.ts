@@ -28,7 +28,7 @@ import {
 import { Patience, waitsBefore } from "./patience.ts";
 import type { Pulled } from "./pull.ts";
 
-/** A gap in a stream shorter than this is no stall, however little is left to play. */
+/** A gap in a stream shorter than this is no stall, however little is left to play; shorter ones that were heard add up to one. */
 export const stallLeastMs = 500;
 /** Longest wait in the last link's queue; who would wait longer is refused by the engine. */
 const queueMaxMs = 22_000;
@@ -362,7 +362,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     const atMs = Math.min(deadlineMs, dueAtMs, this.#patience.endsAtMs(run));
     if (unplayedMs === undefined || run.usefulAtMs === null || run.last || run.call.unheard) return atMs;
     // A stall: what is unplayed tells how long nobody notices, what the next link needs how long it may be waited for.
-    const leastAtMs = sinceMs + stallLeastMs;
+    const leastAtMs = sinceMs + Math.max(0, stallLeastMs - (run.call.starvedMs ?? 0));
     if (nowMs < leastAtMs) return Math.min(atMs, leastAtMs);
     const next = this.#nextReady();
     if (next === undefined) return atMs;

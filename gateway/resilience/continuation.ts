@@ -33,6 +33,8 @@ export interface Continuation<Request, Event> {
   readonly useful: boolean;
   /** The link is at work on something that nobody hears: its silence is no gap in the sound, and has the whole of `stallMs`. */
   readonly unheard?: boolean;
+  /** Gaps inside the link's sound that the listener has heard so far, in ms: many short ones are a stall as well. */
+  readonly starvedMs?: number;
   /** From when the time to the first useful output is counted; absent: from the link's start; null: not yet. */
   readonly usefulFromMs?: number | null;
 }

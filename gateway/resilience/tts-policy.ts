@@ -17,6 +17,9 @@ export const ttsDeadlines: ChainDeadlines = {
   lastLinkRatio: 8,
 };
 
+/** A shorter gap is what a client's own buffer is for. */
+const gapLeastMs = 60;
+
 export interface TtsPolicyOptions {
   /** Audio much too long or too short for its text is a failure. Off for voices that don't speak (tones in tests). */
   plausible?: boolean;
@@ -57,6 +60,9 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
   /** How loud the voice before spoke, as it was handed on; null when none has. */
   #levelBefore: number | null = null;
   #link: TtsLink;
+  /** When the listener will have heard all that was handed on of the link; null before its first sound. */
+  #dryAtMs: number | null = null;
+  #starvedMs = 0;
 
   constructor(request: TtsRequest, options: TtsPolicyOptions, context: CallContext | undefined) {
     this.#request = request;
@@ -70,8 +76,14 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
     return this.#link.audible;
   }
 
+  get starvedMs(): number {
+    return this.#starvedMs;
+  }
+
   nextRequest(name = ""): TtsRequest | null {
     this.#link = this.#open(name);
+    this.#dryAtMs = null;
+    this.#starvedMs = 0;
     if (this.#nextToken === 0) return this.#request;
     const next = this.#tokens[this.#nextToken];
     return next === undefined ? null : { ...this.#request, text: this.#request.text.slice(next.at) };
@@ -82,7 +94,10 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
     const heard = link.audible;
     const fault = link.take(event);
     if (!heard && link.audible) this.#matchLevel();
-    link.hand(link.handableUntil(this.#context?.unplayedMs?.()), this.#offset, out);
+    const unplayedMs = this.#context?.unplayedMs?.();
+    const { handed } = link;
+    link.hand(link.handableUntil(unplayedMs), this.#offset, out);
+    if (unplayedMs !== undefined && link.handed > handed) this.#noteGap(unplayedMs, link.handed - handed);
     return fault;
   }
 
@@ -135,6 +150,14 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
       }
     }
     this.#link.gain = notes.gain ?? 1;
+  }
+
+  /** Whether the listener had heard all before this came. */
+  #noteGap(unplayedMs: number, samples: number): void {
+    const nowMs = this.#context!.clock.nowMs();
+    const gapMs = unplayedMs > 0 || this.#dryAtMs === null ? 0 : nowMs - this.#dryAtMs;
+    if (gapMs >= gapLeastMs) this.#starvedMs += gapMs;
+    this.#dryAtMs = nowMs + unplayedMs + (samples * 1_000) / this.#request.sampleRateHz;
   }
 
   /** The end of what a dead voice says: up to the cut, fading. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallContext, TtsEvent, TtsProvider, TtsRequest } from "../../gateway/providers/provider.ts";
 import { createChain } from "../../gateway/resilience/chain.ts";
+import { stallLeastMs } from "../../gateway/resilience/chain-call.ts";
 import { ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
 import type { FakeProvider, Step } from "./fake-providers.ts";
 import { collect, openContext, sound, text, ttsRequest } from "./fake-providers.ts";
@@ -100,5 +101,51 @@ describe("what an attempt has cost", () => {
       ["b", 1],
       ["c", 1],
     ]);
+  });
+});
+
+describe("a voice that is slower than its playing", () => {
+  const pieceMs = 200;
+  const pieces = 40;
+  /** A listener who hears what it says, piece after piece, each `waitMs` after the one before. */
+  async function listen(waitMs: number, names = ["a", "b"]) {
+    const world = openWorld();
+    const { sampleRateHz } = ttsRequest;
+    const piece = sound((sampleRateHz * pieceMs) / 1000);
+    const slow = Array.from({ length: pieces }, () => [{ wait: waitMs }, piece]).flat();
+    const links = names.map((name, index) => tts(name, index === 0 ? slow : [sound(sampleRateHz)]));
+    let playsUntilMs: number | null = null;
+    let gapsMs = 0;
+    const unplayedMs = () => Math.max(0, (playsUntilMs ?? 0) - world.clock.nowMs());
+    const context = { ...openContext(world.clock), unplayedMs };
+    const hearing = (async () => {
+      for await (const event of createChain(links, ttsPolicy, world.options).stream(ttsRequest, context)) {
+        if (event.type === "end") return event.provider;
+        if (event.type !== "audio") continue;
+        const nowMs = world.clock.nowMs();
+        gapsMs += Math.max(0, nowMs - (playsUntilMs ?? nowMs));
+        playsUntilMs = Math.max(nowMs, playsUntilMs ?? 0) + (event.pcm.length * 1_000) / sampleRateHz;
+      }
+      return null;
+    })();
+    const provider = await world.clock.until(hearing);
+    return { provider, gapsMs, attempts: world.told.attempts };
+  }
+
+  it("is given up when its gaps add up to a stall, though none of them is one", async () => {
+    const { provider, gapsMs, attempts } = await listen(450);
+    expect(provider).toBe("b");
+    expect(attempts[0]).toMatchObject({ provider: "a", outcome: "failed", code: "provider_timeout" });
+    expect(gapsMs).toBeLessThanOrEqual(stallLeastMs + 450);
+  });
+
+  it("is kept while a client's own buffer hides the gaps", async () => {
+    const { provider, attempts } = await listen(pieceMs + 30);
+    expect(provider).toBe("a");
+    expect(attempts).toMatchObject([{ provider: "a", outcome: "completed" }]);
+  });
+
+  it("is kept where nobody else is left", async () => {
+    expect(await listen(450, ["a"])).toMatchObject({ provider: "a" });
   });
 });
