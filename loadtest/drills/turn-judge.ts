@@ -115,10 +115,11 @@ export async function judgeTurn(evidence: TurnEvidence): Promise<TurnVerdict> {
   const hasSound = audio.pcm.length > 0;
   // Mostly the gateway's own voice speaks whole sentences; with those known, few words stand alone.
   const glance = look(false);
-  if (glance.missing.size > 0 && hasSound) sources.push(...(await renderSpare(all, glance.missing, false)));
+  const asked = interrupted ? withRest(all, evidence.answer ?? "") : all;
+  if (glance.missing.size > 0 && hasSound) sources.push(...(await renderSpare(asked, glance.missing, false)));
   let { stretches, speech, missing } = look(true);
   if (missing.size > 0 && hasSound) {
-    sources.push(...(await renderSpare(all, missing, true)));
+    sources.push(...(await renderSpare(asked, missing, true)));
     ({ stretches, speech, missing } = look(true));
   }
   const said = textsOf(speech.words);
@@ -141,6 +142,16 @@ const unheardVerdict = {
   ...{ heard: "", voices: [], parts: [], missing: [], repeated: [], fragments: [], unheard: [] },
   ...{ gapMs: 0, switches: 0 },
 };
+
+/** A reply that ends inside its answer, with the rest: a voice reads the beginning of a sentence as the whole asks for. */
+function withRest(reply: string, answer: string): string {
+  const words = wordsOf(answer);
+  const starts = [0, ...Array.from(reply.matchAll(/[.!?]\s+/g), ({ 0: end, index }) => index + end.length)];
+  const from = starts.find((start) =>
+    wordsOf(reply.slice(start)).every((word, index) => word === words[index]),
+  );
+  return from === undefined ? reply : reply.slice(0, from) + answer;
+}
 
 function textsOf(words: readonly HeardWord[]): string[] {
   return words.flatMap((word) => wordsOf(word.text));

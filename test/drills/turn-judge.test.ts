@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { openTurn, type TurnRecord } from "../../loadtest/callers/turn-record.ts";
 import { renderSpare, spareVoice } from "../../loadtest/drills/spare-voice.ts";
 import { judgeTurn } from "../../loadtest/drills/turn-judge.ts";
+import { wordsOf } from "../../loadtest/drills/word-comparison.ts";
 import type { CallRecord } from "../../loadtest/standins/call-record.ts";
 import type { StandinName } from "../../loadtest/standins/standin.ts";
 import { createWorld } from "../../loadtest/standins/world.ts";
@@ -93,6 +94,21 @@ describe("judgeTurn", () => {
     expect(await judge([], [], { turn, answer: null, history: text })).toMatchObject({
       ...{ missing: [], repeated: [], fragments: [] },
     });
+  });
+
+  it("recognises the gateway's own voice in a sentence that was spoken over", async () => {
+    const answer = "Several kettles from the palace were rarely copper, as the oldest gardener knew.";
+    const options = { voice: spareVoice, speedRatio: 1, sampleRateHz: rateHz } as const;
+    const [spoken] = [...createUtterance(await loadFlite(), answer, options)];
+    for (const heard of [4, 5, 6, 7]) {
+      const untilSample = spoken!.words[heard]!.fromSample;
+      const reply = answer.split(" ").slice(0, heard).join(" ");
+      const turn = { ...turnOf([spoken!.pcm.subarray(0, untilSample)], reply), status: "cancelled" };
+      const interruptedAtMs = (untilSample * 1000) / rateHz;
+      expect(await judge([], [], { turn, answer, history: reply, interruptedAtMs })).toMatchObject({
+        ...{ heard: wordsOf(reply).join(" "), unheard: [], fragments: [] },
+      });
+    }
   });
 
   it("misses the words that were left out, and says that the history holds them", async () => {
