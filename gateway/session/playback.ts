@@ -78,6 +78,8 @@ export class Playback {
   #tracks: Track[] = [];
   /** When everything sent will have been played. */
   #endsAtMs = 0;
+  /** The same without the silence of a gap that may go on. */
+  #soundEndsAtMs = 0;
   readonly #waiters = new Map<string, Set<() => void>>();
 
   constructor(options: { clock: Clock; limits: PlaybackLimits; sink: PlaybackSink }) {
@@ -173,6 +175,7 @@ export class Playback {
     const atMs = this.#clock.nowMs();
     for (const track of this.#tracks) if (this.#isUnheard(track, atMs)) track.stoppedAtMs = atMs;
     this.#endsAtMs = Math.min(this.#endsAtMs, atMs);
+    this.#soundEndsAtMs = Math.min(this.#soundEndsAtMs, atMs);
   }
 
   /** The client drops what it has not played of one item: what comes after it plays on, sooner. */
@@ -185,6 +188,7 @@ export class Playback {
     const droppedMs = Math.max(0, track.startedAtMs + track.sentMs - Math.max(atMs, track.startedAtMs));
     for (const later of this.#tracks.slice(index + 1)) later.startedAtMs -= droppedMs;
     this.#endsAtMs -= droppedMs;
+    this.#soundEndsAtMs -= droppedMs;
   }
 
   acknowledge(itemId: string, playedMs: number): void {
@@ -221,7 +225,7 @@ export class Playback {
 
   /** Audio of a response that was handed over and is not played yet, with what plays before it, in ms. */
   unplayedMs(responseId: string): number {
-    let ms = Math.max(0, this.#endsAtMs - this.#clock.nowMs());
+    let ms = Math.max(0, this.#soundEndsAtMs - this.#clock.nowMs());
     for (const stream of this.#streams) {
       const samples = stream.pieces.reduce((sum, piece) => sum + piece.samples, 0);
       ms += (samples * 1_000) / stream.rateHz;
@@ -312,6 +316,7 @@ export class Playback {
     piece.samples -= pcm.length;
     piece.sentSamples += pcm.length;
     this.#emit(stream, pcm);
+    this.#soundEndsAtMs = this.#endsAtMs;
   }
 
   /** @returns false if the response was gone */

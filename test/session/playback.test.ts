@@ -33,7 +33,11 @@ describe("reply audio", () => {
     await stage.clock.advance(1_000);
     expect(stage.sentMs("a")).toBeGreaterThanOrEqual(1_000);
     expect(stage.sentMs("a")).toBeLessThanOrEqual(1_160);
+    // Silence is nothing that one could still hear.
+    expect(stage.playback.unplayedMs("a")).toBe(0);
     stage.say("a", 1, 200);
+    expect(stage.playback.unplayedMs("a")).toBeGreaterThanOrEqual(200);
+    expect(stage.playback.unplayedMs("a")).toBeLessThanOrEqual(360);
     stage.playback.finish("a");
     const runs = stage.runs("a");
     expect(runs.map(({ value }) => value)).toEqual([1, 0, 2]);
