@@ -1,4 +1,5 @@
 /** Every fault that stand-ins know on every stage: a drill each, or why it can't happen there. */
+import { stallLeastMs } from "../../gateway/resilience/chain-call.ts";
 import type { Capability, Fault, FaultKind, StandinName } from "../standins/standin.ts";
 import type { Drill, Talk, Tolerances } from "./drill.ts";
 import { deadlineMs, on, type Spec } from "./drill-spec.ts";
@@ -130,7 +131,8 @@ const tts: Readonly<Record<FaultKind, Cell>> = {
   stall: {
     says: "stalls in mid-sentence",
     ...midway(9),
-    tolerances: { gapMs: 500 + 1000 },
+    // What was sent ahead may be over before a stall can be told from a pace.
+    tolerances: { gapMedianMs: stallLeastMs, gapMs: 500 + 1000 },
   },
   cut: { says: "dies in mid-sentence", ...midway(9) },
   error_in_stream: { says: "sends an error in mid-sentence", ...midway(7) },
