@@ -323,7 +323,12 @@ export class BusChannel implements AudioChannel {
   private pruneFences(): void {
     if (this.fences.length === 1) return;
     const taken = this.takenBytes;
-    while (this.fences.length > 1 && this.fences[1]!.atByte <= taken) this.fences.shift();
+    // Until the end of the old format can be read, a new thread would have to make it.
+    const readable = this.load("readable");
+    for (let next = this.fences[1]; next !== undefined; next = this.fences[1]) {
+      if (next.atByte > taken || next.formatSample > readable) return;
+      this.fences.shift();
+    }
   }
 
   private findHead(): void {

@@ -105,11 +105,11 @@ export class FrontEnd {
       this.intake.finalSample,
     );
     this.mutedUntil = decided;
-    this.hasPublished = readable;
     this.voice.nextWindow = from;
     this.voice.startEnergies(from);
     this.restoreLearned(channel, current.settings);
     this.gate.configure(current.settings, from);
+    this.gate.resumeAt(this.load("gatedReadable"));
     if (current.settings.vad !== null) this.voice.start(current.settings, from);
   }
 
@@ -176,7 +176,7 @@ export class FrontEnd {
       const first = this.alarms[0];
       const awaited = first !== undefined && first.atSample > this.intake.readableSample;
       const empty = ((this.ringWritten - this.ringTaken) | 0) < this.intake.bytesPerSample;
-      if (empty && (awaited || this.idleTicks === tailTicks)) this.intake.writeTail();
+      if (empty && (awaited || this.idleTicks >= tailTicks)) this.intake.writeTail();
     }
   }
 

@@ -114,6 +114,11 @@ export class GateStage implements HopFeed {
     this.bank.setFloor(this.lane, floorDb);
   }
 
+  /** After a new thread's `configure`: what could be read as gated stays as it is, and needs no blocks. */
+  resumeAt(gatedReadable: number): void {
+    this.gatedFrom = Math.max(this.gatedFrom, Math.floor(gatedReadable / hopSamples) * hopSamples);
+  }
+
   /** Takes note of final samples, and takes the gated blocks that they need at once, while there is room. */
   advance(untilSample: number): void {
     if (this.rawFrom < this.rawUntil) this.copyRaw(untilSample);

@@ -43,7 +43,7 @@ export class Intake {
 
   /** Whether samples wait for their filter's tail. */
   get hasTail(): boolean {
-    return this.resampler !== null && this.readableSample === this.finalSample;
+    return this.resampler !== null && this.readableSample < this.finalSample + this.resampler.waitingOutputs;
   }
 
   /** Starts at a position, in a format. */

@@ -68,6 +68,11 @@ export class Resampler {
     return this.outputs;
   }
 
+  /** Output samples that still wait for input to come. */
+  get waitingOutputs(): number {
+    return outputCount(this.kernel.inputRateHz, this.inputs) - this.outputs;
+  }
+
   /**
    * Puts the stream where another one was after `inputs` samples, the last of which are `history`
    * (as many of `historySamples` as there were).

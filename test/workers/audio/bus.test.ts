@@ -67,8 +67,13 @@ describe("samples on the bus", () => {
       channel.write(new Uint8Array((input.sampleRateHz / 10) * size), nowMs());
       expect(channel.receivedSamples).toBe(1600);
       await until(() => channel.readableSamples === 1600, "the tail is readable");
+      // Less than a filter's length after a tail that was written: a commit waits for just these samples.
+      const events = collect(channel);
       channel.write(new Uint8Array(3 * size), nowMs());
-      expect(channel.receivedSamples).toBe(1600 + Math.floor(48_000 / input.sampleRateHz));
+      const all = 1600 + Math.floor(48_000 / input.sampleRateHz);
+      expect(channel.receivedSamples).toBe(all);
+      channel.alarm("end", all);
+      await until(() => channel.readableSamples === all && events.length === 1, "that tail is readable, too");
       channel.close();
     }
   });
