@@ -22,6 +22,11 @@ export interface Pull<E> {
   close(): void;
 }
 
+/** A timer that fires so much too late tells that the process stood still, … */
+const standstillMs = 20;
+/** … and for so long what came meanwhile is read before anybody is blamed: timers come before sockets. */
+const readMs = 20;
+
 /**
  * @param signal - ends a wait with "aborted" once, at the moment of the abort; later waits go on (to drain)
  */
@@ -34,24 +39,32 @@ export function openPull<E>(source: AsyncIterable<E>, clock: Clock, signal: Abor
   let dueAtMs = Number.POSITIVE_INFINITY;
   let timer: Timer | null = null;
   let timerAtMs = Number.POSITIVE_INFINITY;
+  let isReading = false;
 
   function finish(pulled: Pulled<E>): boolean {
     const waiting = settle;
     settle = null;
+    isReading = false;
     waiting?.(pulled);
     return waiting !== null;
   }
   function arm(): void {
     if (settle === null || dueAtMs >= timerAtMs || dueAtMs === Number.POSITIVE_INFINITY) return;
     timer?.cancel();
-    timerAtMs = dueAtMs;
-    timer = clock.timer(dueAtMs, onTimer);
+    timerAtMs = Math.max(dueAtMs, clock.nowMs());
+    timer = clock.timer(timerAtMs, onTimer);
   }
   function onTimer(): void {
+    const nowMs = clock.nowMs();
+    const lateMs = nowMs - timerAtMs;
     timer = null;
     timerAtMs = Number.POSITIVE_INFINITY;
-    if (clock.nowMs() >= dueAtMs) finish({ kind: "overdue", dueAtMs });
-    else arm();
+    if (nowMs < dueAtMs) return arm();
+    if (lateMs <= standstillMs || isReading || settle === null)
+      return void finish({ kind: "overdue", dueAtMs });
+    isReading = true;
+    timerAtMs = nowMs + readMs;
+    timer = clock.timer(timerAtMs, onTimer);
   }
   function arrive(pulled: Pulled<E>): void {
     inFlight = false;
