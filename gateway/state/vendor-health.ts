@@ -42,8 +42,11 @@ export const cacheMs = 100;
 export const busyMs = 20;
 /** How long a file that failed is left alone. */
 export const retryMs = 1000;
-/** An end further ahead than that is a clock that jumped; it is cut to this. */
-export const openingMaxMs = 15 * 60_000;
+/**
+ * An end further ahead than that was written before the wall clock was set back: it counts as over. The longest that is
+ * meant is an hour (`PARLEY_BREAKER_RESET_MS`).
+ */
+export const openingMaxMs = 61 * 60_000;
 
 const schema = `
   PRAGMA journal_mode = WAL;
@@ -105,6 +108,10 @@ export function createVendorHealthStore(options: VendorHealthOptions): VendorHea
       return undefined;
     }
   }
+  /** Ends after it are no ends. */
+  function believedMs(): number {
+    return clock.epochMs() + openingMaxMs;
+  }
   function refresh(): boolean {
     if (clock.nowMs() - readAtMs < cacheMs) return true;
     const rows = use(({ all }) => all.all());
@@ -117,7 +124,7 @@ export function createVendorHealthStore(options: VendorHealthOptions): VendorHea
   return {
     read: (vendor) => (refresh() ? (openings.get(vendor) ?? null) : undefined),
     open(vendor, { reason, untilEpochMs }) {
-      const done = use(({ open }) => open.run(vendor, reason, untilEpochMs)) !== undefined;
+      const done = use(({ open }) => open.run(vendor, reason, untilEpochMs, believedMs())) !== undefined;
       readAtMs = Number.NEGATIVE_INFINITY;
       return done;
     },
@@ -129,7 +136,7 @@ export function createVendorHealthStore(options: VendorHealthOptions): VendorHea
     claimProbe(vendor, holdMs) {
       const nowMs = clock.epochMs();
       // One statement, so one process at most gets it.
-      const done = use(({ claim }) => claim.run(owner, nowMs + holdMs, vendor, nowMs, nowMs));
+      const done = use(({ claim }) => claim.run(owner, nowMs + holdMs, vendor, nowMs, believedMs()));
       if (done === undefined) return "unknown";
       return Number(done.changes) === 1 ? "mine" : "taken";
     },
@@ -146,15 +153,15 @@ function prepare(path: string): Statements {
       database,
       all: database.prepare("SELECT vendor, reason, until_ms FROM opening"),
       open: database.prepare(
-        `INSERT INTO opening (vendor, reason, until_ms) VALUES (?, ?, ?)
+        `INSERT INTO opening (vendor, reason, until_ms) VALUES (?1, ?2, ?3)
          ON CONFLICT (vendor) DO UPDATE SET
-           reason = iif(excluded.until_ms >= until_ms, excluded.reason, reason),
-           until_ms = max(until_ms, excluded.until_ms), probe_owner = NULL, probe_until_ms = 0`,
+           reason = iif(until_ms > ?3 AND until_ms <= ?4, reason, ?2),
+           until_ms = iif(until_ms > ?3 AND until_ms <= ?4, until_ms, ?3), probe_owner = NULL, probe_until_ms = 0`,
       ),
       close: database.prepare("DELETE FROM opening WHERE vendor = ?"),
       claim: database.prepare(
-        `UPDATE opening SET probe_owner = ?, probe_until_ms = ?
-         WHERE vendor = ? AND until_ms <= ? AND probe_until_ms <= ?`,
+        `UPDATE opening SET probe_owner = ?1, probe_until_ms = ?2
+         WHERE vendor = ?3 AND (until_ms <= ?4 OR until_ms > ?5) AND (probe_until_ms <= ?4 OR probe_until_ms > ?5)`,
       ),
       release: database.prepare(
         "UPDATE opening SET probe_owner = NULL, probe_until_ms = 0 WHERE vendor = ? AND probe_owner = ?",
@@ -167,6 +174,7 @@ function prepare(path: string): Statements {
 }
 
 function readRow(row: Record<string, unknown>, nowMs: number): [string, SharedOpening] {
-  const untilEpochMs = Math.min(Number(row.until_ms), nowMs + openingMaxMs);
+  const untilMs = Number(row.until_ms);
+  const untilEpochMs = untilMs > nowMs + openingMaxMs ? nowMs : untilMs;
   return [String(row.vendor), { reason: String(row.reason), untilEpochMs }];
 }

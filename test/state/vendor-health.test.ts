@@ -75,10 +75,31 @@ describe("the machine's knowledge of vendors", () => {
     expect(b.read("ai/x")).toEqual({ reason: "key", untilEpochMs: until(600_000) });
   });
 
-  it("does not believe an end that only a jumping clock can have written", () => {
+  it("does not believe an end that only a jumping clock can have written", async () => {
+    const [a, b] = [openStore(), openStore()];
+    a.open("ai/x", { reason: "key", untilEpochMs: until(10 * openingMaxMs) });
+    expect(a.read("ai/x")).toEqual({ reason: "key", untilEpochMs: until(0) });
+    await clock.advance(60_000);
+    expect(b.read("ai/x")).toEqual({ reason: "key", untilEpochMs: until(0) });
+    expect([b.claimProbe("ai/x", 500), a.claimProbe("ai/x", 500)]).toEqual(["mine", "taken"]);
+    b.open("ai/x", { reason: "failures", untilEpochMs: until(1000) });
+    expect(b.read("ai/x")).toEqual({ reason: "failures", untilEpochMs: until(1000) });
+    await clock.advance(1000);
+    expect(a.claimProbe("ai/x", 500)).toBe("mine");
+  });
+
+  it("does not wait for a probe that was claimed before the clock was set back", () => {
+    const [a, b] = [openStore(), openStore()];
+    a.open("ai/x", { reason: "failures", untilEpochMs: until(-1) });
+    expect(a.claimProbe("ai/x", 10 * openingMaxMs)).toBe("mine");
+    expect(b.claimProbe("ai/x", 500)).toBe("mine");
+  });
+
+  it("leaves a vendor alone for as long as it can be set to", () => {
     const a = openStore();
-    a.open("ai/x", { reason: "failures", untilEpochMs: until(10 * openingMaxMs) });
-    expect(a.read("ai/x")).toEqual({ reason: "failures", untilEpochMs: until(openingMaxMs) });
+    a.open("ai/x", { reason: "failures", untilEpochMs: until(60 * 60_000) });
+    expect(a.read("ai/x")).toEqual({ reason: "failures", untilEpochMs: until(60 * 60_000) });
+    expect(a.claimProbe("ai/x", 500)).toBe("taken");
   });
 
   it("gives the probe to one process, until it is given back, has expired or the vendor opens anew", async () => {
