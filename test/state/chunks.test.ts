@@ -43,6 +43,32 @@ describe("cutDocument", () => {
     expect(chunk).toMatchObject({ text: "A thing.", alsoAsked: ["What's this?", "Explain it"] });
   });
 
+  it.each([
+    ["over several lines", "## What?\n<!-- also asked: one? |\n  two? -->\nText.\n"],
+    ["in the heading's line", "## What? <!-- also asked: one? | two? -->\nText.\n"],
+  ])("reads other ways to ask %s, and speaks none of them", (_, text) => {
+    expect(cutDocument("T", text)).toMatchObject([
+      { heading: "What?", text: "Text.", alsoAsked: ["one?", "two?"] },
+    ]);
+  });
+
+  it("does not speak what stands before a document, whoever wrote its line ends", () => {
+    const text = "---\ntitle: x\nauthor: me\n---\n# Guide\n\nOne line\nand another.\n";
+    for (const end of ["\n", "\r\n", "\r"]) {
+      const [chunk, ...more] = cutDocument("", `\uFEFF${text.replaceAll("\n", end)}`);
+      expect(chunk).toMatchObject({ source: "Guide", text: "One line and another." });
+      expect(more).toEqual([]);
+    }
+  });
+
+  it.each([
+    ["shows another one", "````md\n```sh\nrm -rf /\n```\nsecret\n````\nAfter."],
+    ["holds what looks like a beginning", "```\nfirst\n```js\nsecret\n```\nAfter."],
+    ["holds marks of another kind", "~~~\n```\nsecret\n~~~~\nAfter."],
+  ])("leaves a block of code out that %s", (_, text) => {
+    expect(cutDocument("T", `Before.\n${text}\n`).map((chunk) => chunk.text)).toEqual(["Before. After."]);
+  });
+
   it("takes plain text, and keeps every passage within its limits", () => {
     const text = `${"A sentence that says a little. ".repeat(40)}\n\n${"word ".repeat(1000)}`;
     const chunks = cutDocument("Notes", text);

@@ -13,6 +13,8 @@ export interface Section {
 /** Other ways to ask that one section may list. */
 const alsoAskedMax = 8;
 
+const alsoAskedComment = /^<!--\s*also asked:([\s\S]*)-->$/;
+
 /**
  * @param markdown - a document; plain text is Markdown without marks
  * @returns its first heading of level 1 (null if none) and its sections, code blocks, comments and images left out,
@@ -29,17 +31,17 @@ export function parseMarkdown(markdown: string): { title: string | null; section
     table: null,
   };
   let fence: string | null = null;
-  const text = markdown
-    .replace(/<!--(?!\s*also asked:)[\s\S]*?-->/g, "")
-    .replace(/^---\n[\s\S]*?\n---\n/, "");
-  for (const line of text.split(/\r?\n/)) {
-    const mark = /^\s*(```+|~~~+)/.exec(line)?.[1];
+  const lines = markdown.replace(/^\uFEFF/, "").replace(/\r\n?|[\u2028\u2029]/g, "\n");
+  const text = dropComments(lines).replace(/^---\n[\s\S]*?\n---\n/, "");
+  for (const line of text.split("\n")) {
+    const [, mark, info = ""] = /^\s*(`{3,}|~{3,})(.*)$/.exec(line) ?? [];
     if (fence !== null) {
-      if (mark?.startsWith(fence)) fence = null;
+      // The end is as long as the beginning at least, and stands alone.
+      if (mark?.startsWith(fence) && info.trim() === "") fence = null;
       continue;
     }
     if (mark !== undefined) {
-      fence = mark.slice(0, 3);
+      fence = mark;
       endParagraph(state);
       continue;
     }
@@ -47,6 +49,24 @@ export function parseMarkdown(markdown: string): { title: string | null; section
   }
   endParagraph(state);
   return { title: state.title, sections: state.sections.filter((section) => section.paragraphs.length > 0) };
+}
+
+/** Takes comments out; one that lists other ways to ask stays, on one line of its own. */
+function dropComments(text: string): string {
+  const kept: string[] = [];
+  let at = 0;
+  for (;;) {
+    const from = text.indexOf("<!--", at);
+    const end = from < 0 ? -1 : text.indexOf("-->", from);
+    if (end < 0) return kept.join("") + text.slice(at);
+    kept.push(text.slice(at, from));
+    at = end + "-->".length;
+    const comment = text.slice(from, at);
+    if (!alsoAskedComment.test(comment)) continue;
+    const before = from === 0 || text[from - 1] === "\n" ? "" : "\n";
+    const after = text[at] === "\n" ? "" : "\n";
+    kept.push(before, comment.replaceAll("\n", " "), after);
+  }
 }
 
 interface ParseState {
@@ -72,7 +92,7 @@ function readLine(state: ParseState, line: string): void {
     return;
   }
   state.table = null;
-  const also = /^\s*<!--\s*also asked:(.*?)-->\s*$/.exec(line)?.[1];
+  const also = alsoAskedComment.exec(line)?.[1];
   if (also !== undefined) {
     state.alsoAsked = also
       .split("|")
