@@ -27,3 +27,21 @@ export function splitSentences(text: string): string[] {
   if (rest !== "") sentences.push(rest);
   return sentences;
 }
+
+/**
+ * @param text - prose in one line, or a "sentence" without an end (a list of names, a minified something)
+ * @returns pieces of at most `maxChars`, cut between words where there are any; no word is lost
+ */
+export function cutAtWords(text: string, maxChars: number): string[] {
+  if (text.length <= maxChars) return [text];
+  const pieces: string[] = [];
+  let rest = text.trim();
+  while (rest.length > maxChars) {
+    const space = rest.lastIndexOf(" ", maxChars);
+    const cut = space > maxChars / 2 ? space : maxChars;
+    pieces.push(rest.slice(0, cut).trim());
+    rest = rest.slice(cut).trim();
+  }
+  if (rest !== "") pieces.push(rest);
+  return pieces;
+}

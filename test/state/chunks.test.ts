@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { splitSentences } from "../../gateway/language/sentences.ts";
 import { chunkLimits, cutDocument } from "../../gateway/state/knowledge/chunks.ts";
+import { knowledgeLimits } from "../../gateway/state/knowledge/holdings.ts";
+import { nameMaxChars } from "../../gateway/state/knowledge/markdown.ts";
 
 describe("cutDocument", () => {
   it("cuts at headings and names the way to a passage", () => {
@@ -78,6 +80,45 @@ describe("cutDocument", () => {
       expect(splitSentences(chunk.text).length).toBeLessThanOrEqual(chunkLimits.maxSentences + 1);
     }
     expect(cutDocument("Empty", "```\nonly code\n```")).toEqual([]);
+  });
+});
+
+/** The longest document that is taken. */
+const manyChars = knowledgeLimits.bytesPerDocument;
+
+describe("cutDocument with documents that nobody wrote by hand", () => {
+  it("cuts long headings, other ways to ask and names of columns between words", () => {
+    const long = "word ".repeat(1000);
+    const table = `| a | ${long} |\n|---|---|\n| one | 1 |\n`;
+    const chunks = cutDocument("", `# ${long}\n## ${long}?\n<!-- also asked: ${long} -->\n${table}`);
+    const name = "word ".repeat(nameMaxChars / "word ".length).trim();
+    expect(chunks).toEqual([
+      { heading: name, source: `${name}: ${name}`, text: `one: ${name} 1.`, alsoAsked: [name] },
+    ]);
+  });
+
+  it("loses no word and no link of a paragraph of any length", () => {
+    const words = Array.from({ length: 5000 }, (_, index) => `[word${index}](https://example.com)`);
+    const text = cutDocument("T", words.join(" ")).map((chunk) => chunk.text);
+    expect(text.join(" ")).toBe(`${words.map((_, index) => `word${index}`).join(" ")}.`);
+  });
+
+  it("stops at the passages that there is room for, and tells that there are more", () => {
+    expect(cutDocument("T", "## a\nb\n".repeat(100), 10)).toHaveLength(11);
+    expect(cutDocument("T", "A sentence.\n".repeat(100), 10)).toHaveLength(11);
+    expect(cutDocument("T", "## a\nb\n".repeat(10), 10)).toHaveLength(10);
+  });
+
+  // Work that grows with the square of their length takes longer than a test may.
+  it.each([
+    ["brackets", "[".repeat(manyChars)],
+    ["beginnings of pictures", "![".repeat(manyChars / 2)],
+    ["beginnings of tags", "<a".repeat(manyChars / 2)],
+    ["beginnings of comments", "<!--".repeat(manyChars / 4)],
+    ["beginnings of bold words", "x **a".repeat(manyChars / 10)],
+    ["spaces in a heading", `# a${" ".repeat(manyChars)}b\ntext`],
+  ])("reads a document of nothing but %s", (_, text) => {
+    expect(cutDocument("T", `${text}\n\nThe end.`).at(-1)?.text).toMatch(/The end\.$/);
   });
 });
 

@@ -246,6 +246,15 @@ describe("knowledge", () => {
     expect(knowledge.size).toEqual(before);
   });
 
+  it("refuses a document of many passages under one endless heading without making them", () => {
+    const { knowledge } = setUp();
+    const text = `# ${"h".repeat(500_000)}\n${"## a\nb\n".repeat(70_000)}`;
+    expect(codeOf(() => knowledge.add({ id: "a", title: "", tenant: "default", text }))).toBe(
+      "knowledge_full",
+    );
+    expect(knowledge.size.passages).toBe(0);
+  });
+
   it("cuts a question that is too long and returns no more than the limit", async () => {
     const { knowledge, find, state } = setUp({ queryChars: 20, passagesFound: 1, queryLines: 1 });
     knowledge.add(pets);

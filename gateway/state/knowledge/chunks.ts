@@ -1,6 +1,6 @@
 /** Documents cut into passages: a few sentences under one heading. */
 
-import { splitSentences } from "../../language/sentences.ts";
+import { cutAtWords, splitSentences } from "../../language/sentences.ts";
 import { parseMarkdown } from "./markdown.ts";
 
 /** A passage before it has an index. */
@@ -19,19 +19,27 @@ export const chunkLimits = { maxSentences: 5, maxChars: 700 } as const;
 
 /**
  * @param title - the document's title; its own first heading stands in where it is empty
+ * @param passagesMax - cutting stops as soon as there are more: the document is too long anyway
  * @returns passages in the document's order; empty when there is no prose in it
  */
-export function cutDocument(title: string, text: string): Chunk[] {
+export function cutDocument(
+  title: string,
+  text: string,
+  passagesMax: number = Number.POSITIVE_INFINITY,
+): Chunk[] {
   const parsed = parseMarkdown(text);
   const name = title.trim() || parsed.title || "";
   const chunks: Chunk[] = [];
   for (const section of parsed.sections) {
     const heading = section.headings.at(-1) ?? "";
     const source = [name, ...section.headings].filter((part) => part !== "").join(": ");
-    const sentences = section.paragraphs.flatMap(splitSentences).flatMap(cutLongSentence);
+    const sentences = section.paragraphs
+      .flatMap(splitSentences)
+      .flatMap((sentence) => cutAtWords(sentence, chunkLimits.maxChars));
     for (const [index, group] of groupSentences(sentences).entries()) {
       const alsoAsked = index === 0 ? section.alsoAsked : [];
       chunks.push({ heading, source, text: group.join(" "), alsoAsked });
+      if (chunks.length > passagesMax) return chunks;
     }
   }
   return chunks;
@@ -54,19 +62,4 @@ function groupSentences(sentences: string[]): string[][] {
   }
   if (open.length > 0) groups.push(open);
   return groups;
-}
-
-/** A "sentence" without an end (a list of names, a minified something) is cut at words. */
-function cutLongSentence(sentence: string): string[] {
-  if (sentence.length <= chunkLimits.maxChars) return [sentence];
-  const pieces: string[] = [];
-  let rest = sentence;
-  while (rest.length > chunkLimits.maxChars) {
-    const space = rest.lastIndexOf(" ", chunkLimits.maxChars);
-    const cut = space > chunkLimits.maxChars / 2 ? space : chunkLimits.maxChars;
-    pieces.push(rest.slice(0, cut).trim());
-    rest = rest.slice(cut).trim();
-  }
-  if (rest !== "") pieces.push(rest);
-  return pieces;
 }

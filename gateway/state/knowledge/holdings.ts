@@ -181,7 +181,7 @@ function checkDocument(document: KnowledgeDocument, sizeBytes: number, limits: K
     const message = `A document has at most ${limits.bytesPerDocument} bytes; this one has ${sizeBytes}.`;
     throw new GatewayError("body_too_large", { message, param: "text" });
   }
-  const chunks = cutDocument(title, text);
+  const chunks = cutDocument(title, text, limits.passagesPerTenant);
   if (chunks.length === 0) {
     throw new GatewayError("invalid_value", { message: "The document holds no prose.", param: "text" });
   }

@@ -1,4 +1,5 @@
 /** Markdown to plain prose under headings: what can be searched and read out. */
+import { cutAtWords } from "../../language/sentences.ts";
 
 /** A stretch of prose under one heading. */
 export interface Section {
@@ -12,6 +13,11 @@ export interface Section {
 
 /** Other ways to ask that one section may list. */
 const alsoAskedMax = 8;
+
+/** A heading, another way to ask or a column's name is cut to that. */
+export const nameMaxChars = 200;
+/** Looked through for marks at a time: the patterns take the square of it where marks don't end. */
+const stripMaxChars = 4_000;
 
 const alsoAskedComment = /^<!--\s*also asked:([\s\S]*)-->$/;
 
@@ -81,10 +87,11 @@ interface ParseState {
 }
 
 function readLine(state: ParseState, line: string): void {
-  const heading = /^(#{1,6})\s+(.*?)\s*#*$/.exec(line);
+  const heading = /^(#{1,6})\s+(.*)$/.exec(line);
   if (heading) {
+    const [, level = "#", text = ""] = heading;
     endParagraph(state);
-    openSection(state, (heading[1] ?? "#").length, stripMarks(heading[2] ?? ""));
+    openSection(state, level.length, cutName(stripMarks(text.trimEnd().replace(/(?<!#)#+$/, ""))));
     return;
   }
   if (/^\s*\|.*\|\s*$/.test(line)) {
@@ -96,7 +103,7 @@ function readLine(state: ParseState, line: string): void {
   if (also !== undefined) {
     state.alsoAsked = also
       .split("|")
-      .map((question) => question.trim())
+      .map((question) => cutName(question.trim()))
       .filter(Boolean);
     return;
   }
@@ -146,7 +153,7 @@ function readTableRow(state: ParseState, line: string): void {
     .split(/(?<!\\)\|/)
     .map((cell) => stripMarks(cell.replaceAll("\\|", "|").trim()));
   if (state.table === null) {
-    state.table = { header: cells, ruled: false };
+    state.table = { header: cells.map(cutName), ruled: false };
     return;
   }
   if (!state.table.ruled) {
@@ -167,14 +174,26 @@ function describeCell(column: string, cell: string): string {
   return column === "" || cell.split(" ").length > 3 ? cell.replace(/\.$/, "") : `${column} ${cell}`;
 }
 
+/** The beginning of what is said again with each passage or row under it. */
+function cutName(text: string): string {
+  return cutAtWords(text, nameMaxChars)[0] ?? "";
+}
+
 /** Takes marks away and keeps the words: links become their text, images vanish, inline code loses its ticks. */
 export function stripMarks(text: string): string {
+  return cutAtWords(text, stripMaxChars)
+    .map(stripPiece)
+    .filter((piece) => piece !== "")
+    .join(" ");
+}
+
+function stripPiece(text: string): string {
   return text
-    .replace(/!\[[^\]]*\]\([^)]*\)/g, "")
-    .replace(/\[([^\]]+)\]\([^)]*\)/g, "$1")
-    .replace(/\[([^\]]+)\]\[[^\]]*\]/g, "$1")
-    .replace(/<((?:https?|wss?):[^>]+)>/g, "$1")
-    .replace(/<\/?[a-z][^>]*>/gi, "")
+    .replace(/!\[[^[\]]*\]\([^)]*\)/g, "")
+    .replace(/\[([^[\]]+)\]\([^)]*\)/g, "$1")
+    .replace(/\[([^[\]]+)\]\[[^[\]]*\]/g, "$1")
+    .replace(/<((?:https?|wss?):[^<>]+)>/g, "$1")
+    .replace(/<\/?[a-z][^<>]*>/gi, "")
     .replace(/(\*\*|__)(?=\S)(.+?)(?<=\S)\1/g, "$2")
     .replace(/(?<![\w*])\*(?=\S)(.+?)(?<=\S)\*(?![\w*])/g, "$1")
     .replace(/(?<!\w)_(?=\S)(.+?)(?<=\S)_(?!\w)/g, "$1")
