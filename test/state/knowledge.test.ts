@@ -23,11 +23,13 @@ function makeEmbedder() {
   const calls: { texts: string[]; deadlineMs: number; tenant: string }[] = [];
   const state: {
     mode: "works" | "fails" | "hangs";
+    /** A text with this word is refused, with all that came along. */
+    refused: string;
     calls: typeof calls;
     questions: () => number;
     release: () => void;
   } = {
-    ...{ mode: "works", calls },
+    ...{ mode: "works", refused: "\0", calls },
     release: () => {},
     questions: () => calls.filter(({ texts }) => texts.length === 1).length,
   };
@@ -35,6 +37,7 @@ function makeEmbedder() {
     async embed(texts, { deadlineMs, tenant, signal }) {
       calls.push({ texts, deadlineMs, tenant });
       if (state.mode === "fails") throw new Error("down");
+      if (texts.some((text) => text.includes(state.refused))) throw new Error("refused");
       if (state.mode === "hangs") {
         await new Promise<void>((resolve, reject) => {
           state.release = resolve;
@@ -186,6 +189,24 @@ describe("knowledge", () => {
     await find("hamster");
     await knowledge.settled();
     expect(knowledge.size.passagesWithVector).toBe(2);
+  });
+
+  it("finds everything else by meaning when the embedder refuses one passage for good", async () => {
+    const { clock, knowledge, find, state } = setUp({ batchAttempts: 2 });
+    state.refused = "parrot";
+    knowledge.add(note("bird", "acme", "# Bird\n\n## One\nThe parrot.\n\n## Two\nA car.\n"));
+    knowledge.add(pets);
+    await clock.until(knowledge.settled());
+    expect(knowledge.size.passagesWithVector).toBe(0);
+    // Each question says that the embedder works.
+    expect(await find("automobile")).toEqual([]);
+    await clock.until(knowledge.settled());
+    expect((await find("automobile"))[0]?.source).toBe("Pets: Washing a car");
+    await clock.until(knowledge.settled());
+    expect((await find("automobile", "acme"))[0]?.source).toBe("bird: Two");
+    await clock.until(knowledge.settled());
+    expect(knowledge.size).toMatchObject({ passages: 4, passagesWithVector: 3 });
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it("shows a tenant its own and the shared documents, and nobody else's", async () => {

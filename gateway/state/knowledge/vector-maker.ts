@@ -34,7 +34,8 @@ export interface VectorMaker {
 
 export function createVectorMaker({ embedder, clock, limits }: VectorMakerOptions): VectorMaker {
   const closing = new AbortController();
-  let waiting: { entry: Entry; tenant: string }[] = [];
+  /** `alone`: in a batch that was refused, maybe for another one's sake. */
+  let waiting: { entry: Entry; tenant: string; alone: boolean }[] = [];
   let running = false;
   let failures = 0;
   let timer: Timer | null = null;
@@ -46,9 +47,12 @@ export function createVectorMaker({ embedder, clock, limits }: VectorMakerOption
   };
 
   const step = async (): Promise<void> => {
-    const tenant = waiting[0]?.tenant;
-    if (tenant === undefined || closing.signal.aborted) return rest();
-    const batch = waiting.slice(0, limits.batchPassages).filter((one) => one.tenant === tenant);
+    const [first] = waiting;
+    if (first === undefined || closing.signal.aborted) return rest();
+    const { tenant } = first;
+    const next = waiting.slice(0, limits.batchPassages);
+    const batch = first.alone ? [first] : next.filter((one) => one.tenant === tenant && !one.alone);
+    const inBatch = new Set(batch);
     try {
       await embedBatch(
         embedder,
@@ -56,12 +60,17 @@ export function createVectorMaker({ embedder, clock, limits }: VectorMakerOption
         { tenant, signal: closing.signal, deadlineMs: clock.nowMs() + limits.batchMs },
       );
       failures = 0;
-      const done = new Set(batch);
-      waiting = waiting.filter((one) => !done.has(one));
+      waiting = waiting.filter((one) => !inBatch.has(one));
       void step();
     } catch {
       failures += 1;
-      if (closing.signal.aborted || failures >= limits.batchAttempts) return rest();
+      if (closing.signal.aborted) return rest();
+      if (failures >= limits.batchAttempts) {
+        // The others come first next time: what is refused for good would keep them waiting for good.
+        const refused = waiting.filter((one) => inBatch.has(one)).map((one) => ({ ...one, alone: true }));
+        waiting = [...waiting.filter((one) => !inBatch.has(one)), ...refused];
+        return rest();
+      }
       const waitMs = Math.min(retryMaxMs, retryMs * 2 ** (failures - 1));
       timer = clock.timer(clock.nowMs() + waitMs, () => void step());
     }
@@ -76,7 +85,7 @@ export function createVectorMaker({ embedder, clock, limits }: VectorMakerOption
 
   return {
     make(entries, tenant) {
-      for (const entry of entries) waiting.push({ entry, tenant });
+      for (const entry of entries) waiting.push({ entry, tenant, alone: false });
       start();
     },
     forget(entries) {
