@@ -134,6 +134,32 @@ describe("knowledge", () => {
     expect(state.questions()).toBe(1);
   });
 
+  it("answers by keywords at once when the embedder has its hands full of questions", async () => {
+    const { clock, knowledge, find, state } = setUp();
+    knowledge.add(pets);
+    await knowledge.settled();
+    state.mode = "hangs";
+    const answered: number[] = [];
+    const ask = async (question: number) => {
+      const [best] = await find(`hamster ${question}`);
+      expect(best?.source).toBe("Pets: Feeding a hamster");
+      answered.push(question);
+    };
+    const asked = Array.from({ length: 33 }, (_, index) => ask(index + 1));
+    await clock.settle();
+    expect(answered).toEqual([33]);
+    expect(state.questions()).toBe(32);
+    state.release();
+    await clock.settle();
+    expect(answered).toEqual([33, 32]);
+    asked.push(ask(34));
+    await clock.settle();
+    expect(state.questions()).toBe(33);
+    await clock.advance(60);
+    await Promise.all(asked);
+    knowledge.close();
+  });
+
   it("answers by keywords when the embedder fails", async () => {
     const { clock, knowledge, find, state } = setUp();
     state.mode = "fails";
@@ -300,6 +326,11 @@ describe("knowledge", () => {
     const { knowledge, find } = setUp();
     knowledge.add(pets);
     await knowledge.settled();
-    expect((await find("feeding a hemster"))[0]).toMatchObject({ source: "Pets: Feeding a hamster" });
+    // A question of that word alone: no other one may find the passage.
+    const [byKeywords] = await find("hemster", "default", 3, AbortSignal.abort());
+    expect(byKeywords).toMatchObject({ source: "Pets: Feeding a hamster" });
+    const [byMeaning] = await find("hemster");
+    expect(byMeaning).toMatchObject({ source: "Pets: Feeding a hamster" });
+    expect(byMeaning!.score).toBeGreaterThan(0.5);
   });
 });
