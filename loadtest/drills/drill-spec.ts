@@ -11,6 +11,8 @@ export const usualChains: Drill["chains"] = {
 
 /** The deadline of a stage whose vendor hangs is waited out once. */
 export const deadlineMs = { stt: 1500, ai: 2000, tts: 1200 } as const;
+/** A shorter silence is no stall to the gateway. */
+export const stallLeastMs = 500;
 
 /** Voices that don't tell where their words lie: who goes on may say one again. */
 const voicesWithoutWordTimes: ReadonlySet<string> = new Set(["google"]);

@@ -1,8 +1,7 @@
 /** Every fault that stand-ins know on every stage: a drill each, or why it can't happen there. */
-import { stallLeastMs } from "../../gateway/resilience/chain-call.ts";
 import type { Capability, Fault, FaultKind, StandinName } from "../standins/standin.ts";
 import type { Drill, Talk, Tolerances } from "./drill.ts";
-import { deadlineMs, on, type Spec } from "./drill-spec.ts";
+import { deadlineMs, on, type Spec, stallLeastMs } from "./drill-spec.ts";
 
 /** One fault on one stage: what differs from the usual. A string says why there is no such drill. */
 type Cell = string | Partial<Told & { victim: Victim; tolerances: Partial<Tolerances>; hypothesis: string }>;
