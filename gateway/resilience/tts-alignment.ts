@@ -29,6 +29,12 @@ const powerFloor = 1e4;
 const energyWeight = 0.3;
 /** The last sound of a reading may be missed by that much. */
 const endMs = 60;
+/** Loudness is told in frames of that length. */
+const frameMs = 10;
+/** Before speech begins all is softer than that share of its loudest sound: breath, hiss. */
+const onsetRatio = 0.05;
+/** A word that ended has fallen below that share. */
+const restRatio = 0.3;
 /** A step in which only one side goes on costs that much more: paces differ, but not for long. */
 const lonelyWeight = 1.15;
 /** Ends whose cost is within that factor of the best one's are as likely; a word is rather said twice than not at all. */
@@ -115,7 +121,7 @@ export interface Alignment {
   starts: number[];
   /** How well the two fit, mean distance a step; small is good. */
   cost: number;
-  /** The voice has come to the reference's end. */
+  /** The voice has come to the end of the reference, and to a rest. */
   complete: boolean;
 }
 
@@ -130,26 +136,61 @@ export function alignSpeech(
   sampleRateHz: number,
   reference: ReferenceSpeech,
 ): Alignment | null {
-  const spoken = cepstraOf(pcm, sampleRateHz);
+  // Voices differ in the silence before they begin: it would be laid along their first words.
+  const from = onsetOf(pcm, sampleRateHz);
+  const knownFrom = onsetOf(reference.pcm, reference.sampleRateHz);
+  const spoken = cepstraOf(pcm.subarray(from), sampleRateHz);
   // The mean of about the same words: what is usual in all of a sentence is not in its beginning.
-  const known = cepstraOf(reference.pcm, reference.sampleRateHz, spoken.length / coefficients);
+  const known = cepstraOf(
+    reference.pcm.subarray(knownFrom),
+    reference.sampleRateHz,
+    spoken.length / coefficients,
+  );
   const rows = spoken.length / coefficients;
   const columns = known.length / coefficients;
   if (rows < 5 || columns < 5) return null;
   const { path, cost, end } = warp(spoken, rows, known, columns);
   const starts: number[] = [];
   for (const { fromSample } of reference.words) {
-    const column = (fromSample * 1_000) / reference.sampleRateHz / hopMs;
+    const column = ((fromSample - knownFrom) * 1_000) / reference.sampleRateHz / hopMs;
     const row = path.findIndex((at) => at >= column);
     if (row < 0) break;
-    starts.push(Math.round((row * hopMs * sampleRateHz) / 1_000));
+    starts.push(from + Math.round((row * hopMs * sampleRateHz) / 1_000));
   }
-  return { starts, cost, complete: end >= endOf(reference) };
+  const complete = end >= endOf(reference, knownFrom) && endsSoftly(pcm, sampleRateHz);
+  return { starts, cost, complete };
+}
+
+/** Where speech begins, at most two frames early. */
+function onsetOf(pcm: Int16Array, sampleRateHz: number): number {
+  const { rms, loudest } = loudnessOf(pcm, sampleRateHz);
+  const first = rms.findIndex((value) => value > loudest * onsetRatio);
+  return Math.max(0, first - 1) * frameSamplesAt(sampleRateHz);
+}
+
+function endsSoftly(pcm: Int16Array, sampleRateHz: number): boolean {
+  const { rms, loudest } = loudnessOf(pcm, sampleRateHz);
+  return (rms.at(-1) ?? 0) < loudest * restRatio;
+}
+
+function frameSamplesAt(sampleRateHz: number): number {
+  return Math.round((frameMs * sampleRateHz) / 1_000);
+}
+
+function loudnessOf(pcm: Int16Array, sampleRateHz: number): { rms: number[]; loudest: number } {
+  const samples = frameSamplesAt(sampleRateHz);
+  const rms = Array.from({ length: Math.floor(pcm.length / samples) }, (_, frame) => {
+    let sum = 0;
+    for (let at = frame * samples; at < (frame + 1) * samples; at += 1) sum += pcm[at]! * pcm[at]!;
+    return Math.sqrt(sum / samples);
+  });
+  return { rms, loudest: rms.reduce((most, value) => Math.max(most, value), 0) };
 }
 
 /** The column of a reading's last sound. */
-function endOf({ pcm, sampleRateHz }: ReferenceSpeech): number {
-  return ((audibleEnd(pcm) * 1_000) / sampleRateHz - endMs) / hopMs - windowSamples / hopSamples;
+function endOf({ pcm, sampleRateHz }: ReferenceSpeech, from: number): number {
+  const ms = ((audibleEnd(pcm) - from) * 1_000) / sampleRateHz;
+  return (ms - endMs) / hopMs - windowSamples / hopSamples;
 }
 
 /**

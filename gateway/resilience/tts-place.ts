@@ -29,17 +29,15 @@ const alignedMaxMs = 30_000;
 /** Worse fits than that say nothing. */
 const costMax = 30;
 /** How well the places of words are known. */
-const errorMs = 70;
+const errorMs = 50;
 /** So short a sound tells nothing: its word, if it was one, is said again. */
-const briefMs = 250;
+const briefMs = 150;
 /** As a multiple of that: how well, at the end of what was said. */
-const endDoubtRatio = 2.5;
+const endDoubtRatio = 1.5;
 /** Paces of voices differ by less; what is longer is a pause. */
 const slackRatio = 1.5;
-/** No voice speaks its words in a smaller share of the time that they are expected to take; a short sound is hard to lay along another. */
-const fastestRatio = 0.6;
-const shortMs = 600;
-const fastestShortRatio = 0.8;
+/** No voice speaks its words in a smaller share of the time that they are expected to take. */
+const fastestRatio = 0.7;
 /** An estimate's error, as a share of the time spoken. */
 const doubtRatio = 0.05;
 
@@ -92,8 +90,7 @@ function placeByReading(
   });
   const { cut, next } = chooseCut([...starts, last], middles, link.handed, last, samples(errorMs));
   const name = next < named.length ? named[next]! : link.tokens.length - 1;
-  const ratio = cut - link.soundFrom < samples(shortMs) ? fastestShortRatio : fastestRatio;
-  return { cut, next: Math.min(name, wordsWithin(link, cut, speedRatio, ratio)) };
+  return { cut, next: Math.min(name, wordsWithin(link, cut, speedRatio, fastestRatio)) };
 }
 
 /**

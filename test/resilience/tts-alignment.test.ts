@@ -25,6 +25,22 @@ describe("a reading laid along another", () => {
     }
   });
 
+  it("finds them in its first words too, however long it is silent before", () => {
+    const text = "If it rains, his island keeps quilts under an old tower.";
+    const reference = flite.speak(text, "kal16");
+    for (const voice of ["slt", "rms", "awb"] as const) {
+      const { pcm, words } = flite.speak(text, voice);
+      const silence = new Int16Array(rate / 2);
+      const begun = Int16Array.from([...silence, ...pcm.subarray(0, words[2]!.fromSample)]);
+      const starts = alignSpeech(begun, rate, reference)!.starts;
+      expect(starts).toHaveLength(2);
+      starts.forEach((start, index) => {
+        const offBy = Math.abs(start - silence.length - words[index]!.fromSample) / rate;
+        expect(offBy, `${voice} ${words[index]!.text}`).toBeLessThan(0.05);
+      });
+    }
+  });
+
   it("tells nothing of a moment of sound", () => {
     expect(alignSpeech(new Int16Array(400), rate, flite.speak("One.", "kal16"))).toBeNull();
   });

@@ -226,10 +226,26 @@ describe("a voice that dies", () => {
     ["rms", 441, "Look for golden pillows beside any beach that was counted."],
     ["rms", 539, "The tidy sailor trusted some bottles afterwards."],
     ["rms", 619, "Three early envelopes cost less than your window expected recently."],
+    ["rms", 439, "If it rains, his island keeps quilts under an old tower."],
+    ["slt", 460, "If it rains, his castle keeps ribbons under an old tower."],
+    ["rms", 482, "It is in the old town, just behind the church."],
+    ["awb", 602, "It is in the old town, just behind the church."],
+    ["awb", 742, "First mix the flour with the sugar, then add two eggs."],
+    ["slt", 500, "When we reported kettles, the calm museum smiled softly."],
+    ["slt", 643, "No, that is not how it works."],
+    ["rms", 631, "Up to ten people can join a call."],
   ] as const)("leaves no word out after a short beginning (%s, %i ms)", async (voice, untilMs, text) => {
     const error = await errorOf(text, voice, (untilMs * rate) / 1000, false);
     expect(error).toBeLessThanOrEqual(0);
     expect(error).toBeGreaterThanOrEqual(-1);
+  });
+
+  it.each([
+    ["awb", 1415, "He had a hat on his head."],
+    ["awb", 1985, "We do not ship to that country yet."],
+    ["slt", 2288, "I am not sure that I can help you with that."],
+  ] as const)("leaves its last word not half said (%s, %i ms)", async (voice, untilMs, text) => {
+    expect(await errorOf(text, voice, (untilMs * rate) / 1000, false)).toBe(0);
   });
 
   it("has nothing left to say when all was said", async () => {
