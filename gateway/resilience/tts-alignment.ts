@@ -138,7 +138,7 @@ export function alignSpeech(
 ): Alignment | null {
   // Voices differ in the silence before they begin: it would be laid along their first words.
   const from = onsetOf(pcm, sampleRateHz);
-  const knownFrom = onsetOf(reference.pcm, reference.sampleRateHz);
+  const knownFrom = reference.words[0]?.fromSample ?? 0;
   const spoken = cepstraOf(pcm.subarray(from), sampleRateHz);
   // The mean of about the same words: what is usual in all of a sentence is not in its beginning.
   const known = cepstraOf(

@@ -22,24 +22,28 @@ export type ReferenceReader = (
   context: CallContext | undefined,
 ) => Promise<ReferenceSpeech | null>;
 
-/** Nobody waits for a reading longer than this. */
-export const referenceMs = 400;
+/** Nobody waits for a reading longer than this: many are asked for at once when a vendor dies under many callers. */
+export const referenceMs = 1_000;
+/** A reading goes on for that much longer than the voice did, whatever their paces: the rest would be made for nothing. */
+const readingRatio = 2;
+const readingMarginMs = 600;
 /** A place is looked for in that much audio; longer speech is not laid along another. */
 const alignedMaxMs = 30_000;
 /** Worse fits than that say nothing. */
 const costMax = 30;
 /** How well the places of words are known. */
 const errorMs = 50;
-/** So short a sound tells nothing: its word, if it was one, is said again. */
-const briefMs = 150;
 /** As a multiple of that: how well, at the end of what was said. */
 const endDoubtRatio = 1.5;
+/** So short a sound tells nothing: its word, if it was one, is said again. */
+const briefMs = 150;
 /** Paces of voices differ by less; what is longer is a pause. */
 const slackRatio = 1.5;
 /** No voice speaks its words in a smaller share of the time that they are expected to take. */
 const fastestRatio = 0.7;
-/** An estimate's error, as a share of the time spoken. */
+/** An estimate's error, as a share of the time spoken and beside that. */
 const doubtRatio = 0.05;
+const doubtMs = 60;
 
 /** After the last whole word; the first one, if only that had begun, is said again. */
 export function placeByMarks(link: TtsLink): Place {
@@ -61,11 +65,26 @@ export async function placeBySound(
 ): Promise<Place> {
   const last = Math.max(link.handed, Math.min(link.soundUntil, link.noiseFrom, link.received));
   if (last - link.soundFrom < (briefMs * request.sampleRateHz) / 1_000) return { cut: last, next: 0 };
-  const first = link.tokens[0]!.at;
-  const asked = { ...request, text: request.text.slice(first) };
-  const long = (last * 1_000) / request.sampleRateHz > alignedMaxMs;
-  const reading = reference === undefined || long ? null : await reference(asked, context);
-  return (reading && placeByReading(link, last, request, reading)) ?? placeByPace(link, last, request);
+  const spokenMs = (last * 1_000) / request.sampleRateHz;
+  const rest = request.text.slice(link.tokens[0]!.at);
+  const text = rest.slice(0, lengthAround(link, spokenMs, request));
+  const long = spokenMs > alignedMaxMs;
+  const reading = reference === undefined || long ? null : await reference({ ...request, text }, context);
+  const isWhole = text.length === rest.length;
+  return (
+    (reading && placeByReading(link, last, request, reading, isWhole)) ?? placeByPace(link, last, request)
+  );
+}
+
+/** How many characters of the link's text can be of use to somebody who heard that much of it. */
+function lengthAround(link: TtsLink, spokenMs: number, { speedRatio }: TtsRequest): number | undefined {
+  let leftMs = (spokenMs * readingRatio + readingMarginMs) * speedRatio;
+  const after = link.tokens.find(({ durationMs, pauseMs }) => {
+    if (leftMs <= 0) return true;
+    leftMs -= durationMs + pauseMs;
+    return false;
+  });
+  return after && after.at - link.tokens[0]!.at;
 }
 
 function placeByReading(
@@ -73,6 +92,7 @@ function placeByReading(
   last: number,
   { sampleRateHz, speedRatio }: TtsRequest,
   reading: ReferenceSpeech,
+  isWhole: boolean,
 ): Place | null {
   const pcm = join(link.kept, last);
   const aligned = alignSpeech(pcm, sampleRateHz, reading);
@@ -81,7 +101,7 @@ function placeByReading(
   // Words as the reading names them, as words of the text.
   const nameOf = createNamer(link.tokens);
   const named = reading.words.map(({ text }) => nameOf(text));
-  if (aligned.complete && starts.length === reading.words.length)
+  if (aligned.complete && isWhole && starts.length === reading.words.length)
     return { cut: last, next: link.tokens.length };
   const samples = (ms: number) => Math.round((ms * sampleRateHz) / 1_000);
   const middles = starts.map((start, word) => {
@@ -127,15 +147,15 @@ function placeByPace(link: TtsLink, last: number, { speedRatio, sampleRateHz }: 
   const from = Math.max(link.handed, last - Math.round((heldMs * sampleRateHz) / 1_000));
   const cut = quietestAt(join(link.kept, last), from, last, sampleRateHz);
   // Only words that must be over by then: a word is rather said twice than not at all.
-  const next = wordsWithin(link, cut, speedRatio, 1 + doubtRatio);
+  const next = wordsWithin(link, cut, speedRatio, 1 + doubtRatio, doubtMs);
   return { cut, next: Math.min(next, link.tokens.length - 1) };
 }
 
 /** How many words can have been said by a sample, if each took that many times as long as is expected of the voice. */
-function wordsWithin(link: TtsLink, cut: number, speedRatio: number, ratio: number): number {
+function wordsWithin(link: TtsLink, cut: number, speedRatio: number, ratio: number, doubtMs = 0): number {
   const perMs = (wordPaceOf(link.notes) / speedRatio) * ratio;
   // Pauses are where voices differ most: they count on neither side.
-  let leftMs = link.voicedMsUntil(cut);
+  let leftMs = link.voicedMsUntil(cut) - doubtMs;
   const over = link.tokens.findIndex(({ durationMs }) => {
     leftMs -= durationMs * perMs;
     return leftMs < 0;
