@@ -243,6 +243,8 @@ export type TtsEvent =
   /** Mono int16 at the request's rate, in order. */
   | { type: "audio"; pcm: Int16Array }
   /** A word begins at `fromSample` (counted from the piece's start); comes before the audio that holds it. */
-  | { type: "word"; text: string; fromSample: number };
+  | { type: "word"; text: string; fromSample: number }
+  /** Of a chain whose last voice failed in the middle, before its end: how much of the text was said. */
+  | { type: "brokenOff"; saidCharacters: number };
 
 export type TtsProvider = Provider<TtsRequest, TtsEvent>;

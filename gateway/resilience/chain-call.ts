@@ -122,10 +122,9 @@ export class ChainCall<Request, Event extends { type: string }> {
       this.#considerRetry(run, fault);
     }
     const rest: Event[] = [];
-    if (call.exhausted?.(rest) === true) {
-      yield* rest;
-      return yield { type: "end", outcome: "completed", usage, provider };
-    }
+    const isWhole = call.exhausted?.(rest) === true;
+    yield* rest;
+    if (isWhole) return yield { type: "end", outcome: "completed", usage, provider };
     if (fault === emptyChain && this.#passedOver !== null)
       fault = this.#passedOver === "full" ? allFull : noneWell;
     yield { type: "end", outcome: "failed", error: fault, usage, provider };

@@ -25,7 +25,7 @@ export interface Continuation<Request, Event> {
    * it (the end of a sound). It may take a moment to find out where the link was.
    */
   fail(out: Event[]): "next" | "done" | Promise<"next" | "done">;
-  /** No link is left. True: the call completed all the same, with what is appended; absent: it failed. */
+  /** No link is left: appends what is still to be handed on. True: the call completed all the same; absent: it failed. */
   exhausted?(out: Event[]): boolean;
   /** The moment at which the link is given up, if nothing comes before it. */
   dueAtMs(startedAtMs: number, waitingSinceMs: number, deadlines: ChainDeadlines): number;

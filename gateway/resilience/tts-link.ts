@@ -124,7 +124,7 @@ export class TtsLink {
       this.#takeMark(event.text, event.fromSample);
       return null;
     }
-    if (event.pcm.length === 0) return null;
+    if (event.type === "brokenOff" || event.pcm.length === 0) return null;
     return this.#takeAudio(event.pcm);
   }
 

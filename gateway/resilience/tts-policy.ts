@@ -125,6 +125,12 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
     );
   }
 
+  exhausted(out: TtsEvent[]): boolean {
+    const saidCharacters = this.#tokens[this.#nextToken]?.at ?? this.#request.text.length;
+    if (this.#offset > 0) out.push({ type: "brokenOff", saidCharacters });
+    return false;
+  }
+
   dueAtMs(startedAtMs: number, waitingSinceMs: number, deadlines: ChainDeadlines): number {
     const { audible, anyEvent } = this.#link;
     return streamDueAtMs(audible, anyEvent, startedAtMs, waitingSinceMs, deadlines);

@@ -36,13 +36,17 @@ export type SessionEvent =
   | { type: "asideSent"; responseId: string }
   /** The speaker waits, and the engines are crowded. */
   | { type: "soundOverdue" }
-  /** More is known of the piece that begins at `fromMs`: when its words sound; its length, once its audio is whole. */
+  /**
+   * More is known of the piece that begins at `fromMs`: when its words sound; its length, once its audio is whole; `text` is
+   * shorter than it was when its voice broke off.
+   */
   | {
       type: "pieceKnown";
       responseId: string;
       fromMs: number;
       durationMs: number | null;
       words: SpokenPiece["words"];
+      text?: string;
     }
   /** The AI has written all that a spoken reply says. */
   | { type: "answerKnown"; responseId: string; text: string }

@@ -3,7 +3,7 @@
 /** A speakable piece, until all of it was sent. */
 export interface Piece {
   readonly index: number;
-  readonly text: string;
+  text: string;
   chunks: Int16Array[];
   words: { text: string; fromSample: number }[];
   whole: boolean;

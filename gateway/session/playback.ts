@@ -141,11 +141,13 @@ export class Playback {
     this.pump();
   }
 
-  pieceEnd(responseId: string, index: number): void {
+  /** @param said - what of its text was said, where its voice broke off */
+  pieceEnd(responseId: string, index: number, said?: string): void {
     const stream = this.#stream(responseId);
     const piece = stream?.pieces.find((other) => other.index === index);
     if (!stream || !piece) return;
     piece.whole = true;
+    if (said !== undefined) piece.text = said;
     if (piece.fromMs !== null) this.#tell(stream, piece);
     this.pump();
   }

@@ -6,7 +6,7 @@ import { choiceFault } from "./configuring.ts";
 import type { AudioFormat, Item, ResponseParams } from "./domain.ts";
 import { finish, messageItem, partOf, view } from "./ending.ts";
 import type { SessionEvent } from "./events.ts";
-import { itemsToMessages, toMessages } from "./history.ts";
+import { itemsToMessages, joinPieces, toMessages } from "./history.ts";
 import type { ActiveResponse, BrokenReply, OwedReply, SpokenPiece, TurnSoFar } from "./state.ts";
 import { audioPart, listenToItem, maxPending, newItem, tooManyPending } from "./user-items.ts";
 
@@ -284,6 +284,7 @@ function addText(
     ...(piece ? { pieces: [...(stored.pieces ?? []), piece] } : {}),
   }));
   const at = { responseId: response.id, itemId, outputIndex, contentIndex: 0 };
+  if (delta === "") return;
   change.send({ type: response.modality === "audio" ? "transcriptDelta" : "textDelta", ...at, delta });
 }
 
@@ -313,15 +314,22 @@ export function onAnswerKnown(change: Change, { responseId, text }: Event<"answe
 }
 
 export function onPieceKnown(change: Change, event: Event<"pieceKnown">): void {
-  const itemId = change.response(event.responseId)?.message?.itemId;
-  if (!itemId) return;
-  const { fromMs, durationMs, words } = event;
-  change.updateItem(itemId, (stored) => ({
-    ...stored,
-    pieces: (stored.pieces ?? []).map((piece) =>
-      piece.fromMs === fromMs ? { ...piece, durationMs, words } : piece,
-    ),
-  }));
+  const response = change.response(event.responseId);
+  const message = response?.message;
+  if (!message) return;
+  const { fromMs, durationMs, words, text } = event;
+  let shortened = false;
+  const pieces = (change.item(message.itemId)?.pieces ?? []).map((piece) => {
+    if (piece.fromMs !== fromMs) return piece;
+    shortened = text !== undefined && text !== piece.text;
+    return { ...piece, durationMs, words, text: text ?? piece.text };
+  });
+  change.updateItem(message.itemId, (stored) => ({ ...stored, pieces }));
+  if (!shortened) return;
+  const whole = joinPieces(pieces);
+  change.updateResponse(response.id, { message: { ...message, text: whole } });
+  const item = messageItem(response, message.itemId, whole, "in_progress");
+  change.updateItem(message.itemId, (stored) => ({ ...stored, item }));
 }
 
 export function onToolCall(change: Change, event: Event<"toolCall">): void {

@@ -334,7 +334,7 @@ export class Session {
         this.#playbacks.of(responseId).samples(responseId, event.index, event.pcm);
         return this.#keepPlaying();
       case "pieceEnd":
-        return this.#playbacks.of(responseId).pieceEnd(responseId, event.index);
+        return this.#playbacks.of(responseId).pieceEnd(responseId, event.index, event.said);
       case "answer":
         return this.dispatch({ type: "answerKnown", responseId, text: event.text });
       case "toolCall": {
@@ -384,8 +384,8 @@ export class Session {
       },
       asideSent: (responseId: string) => this.dispatch({ type: "asideSent", responseId }),
       pieceKnown: (responseId: string, piece: SpokenPiece) => {
-        const { fromMs, durationMs, words } = piece;
-        this.dispatch({ type: "pieceKnown", responseId, fromMs, durationMs, words });
+        const { fromMs, durationMs, words, text } = piece;
+        this.dispatch({ type: "pieceKnown", responseId, fromMs, durationMs, words, text });
       },
       audio: (responseId: string, itemId: string, bytes: Uint8Array, fromMs: number) => {
         const outputIndex = this.#message(responseId)?.outputIndex ?? 0;

@@ -41,8 +41,8 @@ export type ReplyEvent =
   /** Reply audio of a piece, int16 mono at the request's rate. Pieces' audio comes strictly in order of index. */
   | { type: "audio"; index: number; pcm: Int16Array }
   | { type: "word"; index: number; text: string; fromSample: number }
-  /** The piece's audio is whole. */
-  | { type: "pieceEnd"; index: number }
+  /** The piece's audio is whole; `said` is what of its text was said, where the voice broke off. */
+  | { type: "pieceEnd"; index: number; said?: string }
   /** Audio modality, once: all that the pieces of this run say is written; they may still be spoken. */
   | { type: "answer"; text: string }
   | { type: "toolCall"; callId: string; name: string; arguments: string }

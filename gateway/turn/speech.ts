@@ -8,6 +8,7 @@ import { addUsage } from "../resilience/chain.ts";
 import type { Scope } from "../resilience/scope.ts";
 import { openScope } from "../resilience/scope.ts";
 import { isAudible } from "../resilience/tts-audio.ts";
+import { spokenTokens } from "../resilience/tts-text.ts";
 import type { PlaybackControl, ReplyEvent, ReplyRequest } from "./reply.ts";
 import type { CallFollower, ReplyLine } from "./reply-line.ts";
 import { speakable } from "./speakable.ts";
@@ -41,14 +42,18 @@ export interface SpeechOptions {
   onFault(): void;
 }
 
+type SpeechEvent = Exclude<TtsEvent, { type: "brokenOff" }>;
+
 interface Piece {
   index: number;
   text: string;
   /** Waiting for the pieces before. */
-  held: TtsEvent[];
+  held: SpeechEvent[];
   announced: boolean;
   whole: boolean;
   fault: ProviderFault | null;
+  /** What was said of it, when its voice broke off. */
+  said: string | null;
   /** Samples that wait for the pieces before. */
   heldSamples: number;
   /** The call that synthesises it; null before and for kept audio. */
@@ -132,7 +137,7 @@ export class Speech {
 
   // ---- handing on, in order ----
 
-  #deliver(piece: Piece, event: TtsEvent): void {
+  #deliver(piece: Piece, event: SpeechEvent): void {
     if (this.#scope.signal.aborted || piece.call?.scope.signal.aborted) return;
     if (this.#pieces[this.#head] === piece) this.#hand(piece, event);
     else {
@@ -150,7 +155,7 @@ export class Speech {
     return (control.unplayedMs?.() ?? 0) + (samples * 1_000) / request.sampleRateHz;
   }
 
-  #hand(piece: Piece, event: TtsEvent): void {
+  #hand(piece: Piece, event: SpeechEvent): void {
     this.#announce(piece);
     const handed: ReplyEvent = { ...event, index: piece.index };
     if (this.#sounded) {
@@ -194,17 +199,19 @@ export class Speech {
     this.#fault = piece.fault;
     this.#handLeading();
     if (this.#fault === null) this.#announce(piece);
-    if (piece.announced) this.#options.emit({ type: "pieceEnd", index: piece.index });
+    if (!piece.announced) return;
+    const said = piece.said === null ? {} : { said: piece.said };
+    this.#options.emit({ type: "pieceEnd", index: piece.index, ...said });
   }
 
   // ---- synthesising, ahead ----
 
-  #add(text: string, held: TtsEvent[]): void {
+  #add(text: string, held: SpeechEvent[]): void {
     const pieces = this.#pieces;
     if (this.#fault !== null || pieces.some(({ fault }) => fault !== null)) return;
     const index = this.#options.firstIndex + pieces.length;
     const heldSamples = held.reduce((sum, event) => sum + (event.type === "audio" ? event.pcm.length : 0), 0);
-    const state = { announced: false, whole: held.length > 0, fault: null, call: null };
+    const state = { announced: false, whole: held.length > 0, fault: null, said: null, call: null };
     pieces.push({ index, text, held, heldSamples, ...state });
     this.#pump();
   }
@@ -270,6 +277,10 @@ export class Speech {
           else if (event.outcome === "failed") fault = event.error ?? unknownFault;
           break;
         }
+        if (event.type === "brokenOff") {
+          piece.said = beginningOf(piece.text, event.saidCharacters);
+          continue;
+        }
         if (event.type === "audio") samples += event.pcm.length;
         if (samples <= samplesMax) this.#deliver(piece, event);
         else if (fault !== endlessFault) {
@@ -308,4 +319,10 @@ export class Speech {
     }
     this.#started = Math.min(this.#started, this.#pieces.length);
   }
+}
+
+/** As many words of a text as the first characters of what a voice was given for it hold, up to the word after them. */
+function beginningOf(text: string, characters: number): string {
+  const words = spokenTokens(speakable(text).slice(0, characters)).length;
+  return text.slice(0, spokenTokens(text)[words]?.at);
 }

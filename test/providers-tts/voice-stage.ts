@@ -144,7 +144,7 @@ export async function hear(stream: AsyncIterable<TtsEvent | EndEvent>): Promise<
     if (end !== null) throw new Error("something came after the end");
     if (event.type === "end") end = event;
     else if (event.type === "word") words.push({ ...event, atSample: samples });
-    else {
+    else if (event.type === "audio") {
       parts.push(event.pcm);
       samples += event.pcm.length;
     }

@@ -257,6 +257,25 @@ describe("a voice that dies", () => {
     expect(next.calls).toHaveLength(0);
   });
 
+  it("tells how far it came when nobody is left to go on", async () => {
+    const clock = createFakeClock();
+    const text = sentences[3]!;
+    const untilSample = Math.round(flite.speak(text, "slt").pcm.length / 2);
+    const alone = createChain(
+      [saying("slt", { marks: false, untilSample })],
+      createTtsPolicy({ reference: reader }),
+    );
+    const request = { text, voice: "v", speedRatio: 1, sampleRateHz: rate } as const;
+    const events = await clock.until(collect(alone.stream(request, openContext(clock))));
+    const told = events.flatMap((event) => (event.type === "brokenOff" ? [event.saidCharacters] : []));
+    expect(told).toHaveLength(1);
+    expect(events.at(-1)).toMatchObject({ type: "end", outcome: "failed" });
+    // The voice that would have gone on is asked for what was not said.
+    const next = createFakeProvider<TtsRequest, TtsEvent>("next", [sound(1600)]);
+    await run([saying("slt", { marks: false, untilSample }), next], { text }, { reference: reader });
+    expect(next.calls[0]!.request.text).toBe(text.slice(told[0]));
+  });
+
   it("keeps its first word back until it is whole, while enough is left to play", async () => {
     const first = createFakeProvider<TtsRequest, TtsEvent>("a", [word("The", 0), sound(3_000), dies]);
     const next = createFakeProvider<TtsRequest, TtsEvent>("b", [sound(1_600, 900)]);

@@ -45,6 +45,23 @@ describe("a response", () => {
     expect(talk.of("outputItemDone")[0]?.item).toMatchObject({ status: "incomplete" });
   });
 
+  it("remembers and says in the end only what its voice had said when it broke off", () => {
+    const talk = asked();
+    talk.piece("Hello. ");
+    talk.piece("How are you today? ", { fromMs: 1_000 });
+    const { responseId } = talk;
+    const known = { fromMs: 1_000, durationMs: 400, words: null, text: "How are " };
+    talk.step({ type: "pieceKnown", responseId, ...known });
+    talk.piece("I'm sorry.", { fromMs: 1_400 });
+    const itemId = talk.state.responses[0]?.message?.itemId ?? "";
+    talk.endReply("failed");
+    const said = "Hello. How are I'm sorry.";
+    expect(textOf(talk.of("responseDone")[0]?.response.output[0])).toBe(said);
+    expect(talk.of("transcriptDone")[0]).toMatchObject({ transcript: said });
+    const stored = talk.state.items.find(({ item }) => item.id === itemId);
+    expect(textOf(stored?.item)).toBe(said);
+  });
+
   it("takes no second one beside it, and says which one it is", () => {
     const talk = asked();
     const { responseId } = talk;

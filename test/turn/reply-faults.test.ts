@@ -112,6 +112,17 @@ describe("when providers fail", () => {
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_rejected" } });
   });
 
+  it("tells what was said of a piece in which the last voice broke off", async () => {
+    const marks = (said: string[]) => said.flatMap((one, index) => [word(one, index * 8_000), sound(8_000)]);
+    const dying: FakeTts = createFakeProvider<TtsRequest, TtsEvent>("dying", [
+      ...marks(["Two", "is", "the", "second"]),
+      { fail: "provider_unavailable" },
+    ]);
+    const { events } = await runReply({ ai: [sayingAi(["**Two** is the second of them."])], tts: [dying] });
+    const ends = events.filter((event) => event.type === "pieceEnd");
+    expect(ends[0]).toEqual({ type: "pieceEnd", index: 0, said: "**Two** is the " });
+  });
+
   it("cancels the pieces after one that failed at once, while those before it are still finished", async () => {
     const tts: FakeTts = createFakeProvider<TtsRequest, TtsEvent>("tts", ({ text: said }) => {
       if (said.startsWith("One")) return [sound(10), { wait: 2000 }, sound(10)];
