@@ -47,6 +47,7 @@ export type SessionEvent =
       durationMs: number | null;
       words: SpokenPiece["words"];
       text?: string;
+      silences?: SpokenPiece["silences"];
     }
   /** The AI has written all that a spoken reply says. */
   | { type: "answerKnown"; responseId: string; text: string }

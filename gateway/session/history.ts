@@ -2,7 +2,7 @@
 import type { AiMessage } from "../providers/provider.ts";
 import type { Item, Part } from "./domain.ts";
 import type { SpokenPiece, StoredItem } from "./state.ts";
-import { wordTimes } from "./word-times.ts";
+import { untoldSilence, wordTimes } from "./word-times.ts";
 
 /**
  * The words of a spoken item that lie wholly before a moment of its audio.
@@ -22,7 +22,8 @@ export function wordsBefore(pieces: readonly SpokenPiece[], heardMs: number): st
 }
 
 function partBefore(piece: SpokenPiece, elapsedMs: number): string {
-  const over = wordTimes(piece).findLast(({ overMs }) => overMs <= elapsedMs);
+  const spokenMs = elapsedMs - untoldSilence(piece, elapsedMs);
+  const over = wordTimes(piece).findLast(({ overMs }) => overMs <= spokenMs);
   return over === undefined ? "" : piece.text.slice(0, over.end);
 }
 

@@ -1,4 +1,5 @@
 /** Pieces of a reply on their way out: audio that waits, words that belong to it. */
+import type { SpokenPiece } from "./state.ts";
 
 /** A speakable piece, until all of it was sent. */
 export interface Piece {
@@ -37,6 +38,21 @@ export function placeWord({ text, fromSample }: Piece["words"][number], piece: P
   let fromMs = (fromSample * 1_000) / rateHz;
   for (const gap of piece.gaps) if (gap.atSample <= fromSample) fromMs += gap.durationMs;
   return { text, fromMs };
+}
+
+/** The silence sent in a piece's middle, for what is known of it. */
+export function silencesIn({ gaps }: Piece, rateHz: number): Pick<SpokenPiece, "silences"> {
+  if (gaps.length === 0) return {};
+  const silences: { fromMs: number; durationMs: number }[] = [];
+  let silentMs = 0;
+  let lastSample = -1;
+  for (const { atSample, durationMs } of gaps) {
+    if (atSample === lastSample) silences.at(-1)!.durationMs += durationMs;
+    else silences.push({ fromMs: (atSample * 1_000) / rateHz + silentMs, durationMs });
+    silentMs += durationMs;
+    lastSample = atSample;
+  }
+  return { silences };
 }
 
 /** Takes up to `count` samples off the front, without copying where they lie in one piece. */

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { Now } from "./events.ts";
 import type { Piece } from "./playback-pieces.ts";
-import { asideIndex, newPiece, placedWords, placeWord, takeSamples } from "./playback-pieces.ts";
+import { asideIndex, newPiece, placedWords, placeWord, silencesIn, takeSamples } from "./playback-pieces.ts";
 import { encodeSamples } from "./samples.ts";
 import type { SpokenPiece } from "./state.ts";
 
@@ -354,14 +354,18 @@ export class Playback {
     if (piece.fromMs === null) return;
     const sentMs = (stream.sentSamples * 1_000) / stream.rateHz - piece.fromMs;
     const durationMs = piece.whole ? sentMs + (piece.samples * 1_000) / stream.rateHz : null;
+    const { text, fromMs } = piece;
     const words = placedWords(piece, stream.rateHz);
-    this.#sink.pieceKnown(stream.responseId, { text: piece.text, fromMs: piece.fromMs, durationMs, words });
+    const silences = silencesIn(piece, stream.rateHz);
+    this.#sink.pieceKnown(stream.responseId, { text, fromMs, durationMs, words, ...silences });
   }
 
   #sendSilence(stream: Stream, piece: Piece | undefined): void {
     const { chunkMs } = this.#limits;
-    if (piece && piece.sentSamples > 0) piece.gaps.push({ atSample: piece.sentSamples, durationMs: chunkMs });
+    const inside = piece !== undefined && piece.sentSamples > 0;
+    if (inside) piece.gaps.push({ atSample: piece.sentSamples, durationMs: chunkMs });
     this.#emit(stream, new Int16Array(Math.round((chunkMs * stream.rateHz) / 1_000)));
+    if (inside) this.#tell(stream, piece);
   }
 
   #emit(stream: Stream, pcm: Int16Array): void {

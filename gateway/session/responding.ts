@@ -317,12 +317,12 @@ export function onPieceKnown(change: Change, event: Event<"pieceKnown">): void {
   const response = change.response(event.responseId);
   const message = response?.message;
   if (!message) return;
-  const { fromMs, durationMs, words, text } = event;
+  const { fromMs, durationMs, words, text, silences } = event;
   let shortened = false;
   const pieces = (change.item(message.itemId)?.pieces ?? []).map((piece) => {
     if (piece.fromMs !== fromMs) return piece;
     shortened = text !== undefined && text !== piece.text;
-    return { ...piece, durationMs, words, text: text ?? piece.text };
+    return { ...piece, durationMs, words, text: text ?? piece.text, ...(silences && { silences }) };
   });
   change.updateItem(message.itemId, (stored) => ({ ...stored, pieces }));
   if (!shortened) return;

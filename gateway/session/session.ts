@@ -384,8 +384,7 @@ export class Session {
       },
       asideSent: (responseId: string) => this.dispatch({ type: "asideSent", responseId }),
       pieceKnown: (responseId: string, piece: SpokenPiece) => {
-        const { fromMs, durationMs, words, text } = piece;
-        this.dispatch({ type: "pieceKnown", responseId, fromMs, durationMs, words, text });
+        this.dispatch({ type: "pieceKnown", responseId, ...piece });
       },
       audio: (responseId: string, itemId: string, bytes: Uint8Array, fromMs: number) => {
         const outputIndex = this.#message(responseId)?.outputIndex ?? 0;

@@ -19,6 +19,8 @@ export interface SpokenPiece {
   readonly durationMs: number | null;
   /** Where its words begin, in ms from the piece's start; null when the voice did not say. */
   readonly words: readonly { readonly text: string; readonly fromMs: number }[] | null;
+  /** Silence in its middle, where its audio was late, in ms from the piece's start; absent: none. */
+  readonly silences?: readonly { readonly fromMs: number; readonly durationMs: number }[];
 }
 
 /** An item of the conversation with what only the gateway knows of it. */

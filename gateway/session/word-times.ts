@@ -16,7 +16,7 @@ export interface WordTime {
   /** Place in the piece's text, and one past its end. */
   readonly index: number;
   readonly end: number;
-  /** Since the piece began. */
+  /** Since the piece began; without its silences where no voice told its words (`untoldSilence`). */
   readonly fromMs: number;
   readonly overMs: number;
 }
@@ -26,7 +26,8 @@ export interface WordTime {
  * written, and where two voices share a piece only one of them may tell words. What is left lies between by its share.
  */
 export function wordTimes(piece: SpokenPiece): WordTime[] {
-  const { text, words, durationMs } = piece;
+  const { text, words } = piece;
+  const durationMs = piece.durationMs && piece.durationMs - untoldSilence(piece, piece.durationMs);
   const written = [...text.matchAll(/\S+/g)].map(({ 0: { length }, index }) => {
     return { index, end: index + length };
   });
@@ -52,6 +53,18 @@ export function wordTimes(piece: SpokenPiece): WordTime[] {
     const overMs = Math.min(nextMs, fromMs[at]! + longestWordMs(end - index));
     return { index, end, fromMs: fromMs[at]!, overMs };
   });
+}
+
+/**
+ * Silence in a piece up to a moment of it, ms: nobody speaks in it, so what is estimated leaves it out. 0 where a voice told its
+ * words: their times hold it.
+ */
+export function untoldSilence({ words, silences = [] }: SpokenPiece, untilMs: number): number {
+  if (words !== null) return 0;
+  return silences.reduce(
+    (sum, { fromMs, durationMs }) => sum + Math.max(0, Math.min(durationMs, untilMs - fromMs)),
+    0,
+  );
 }
 
 type Told = NonNullable<SpokenPiece["words"]>;

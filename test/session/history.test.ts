@@ -35,6 +35,19 @@ describe("the words heard", () => {
     { text: "dollars.", fromMs: 1_400 },
   ]);
 
+  it("are none more while its audio is late, where no voice tells its words", () => {
+    const late = {
+      ...piece("One two three four five six seven.", 0, null),
+      silences: [{ fromMs: 500, durationMs: 2_000 }],
+    };
+    const before = wordsBefore([piece(late.text, 0, null)], 500);
+    expect(before).not.toBe("");
+    for (const heardMs of [500, 1_200, 2_500]) expect(wordsBefore([late], heardMs)).toBe(before);
+    expect(wordsBefore([late], 3_000)).toBe(wordsBefore([piece(late.text, 0, null)], 1_000));
+    const whole = { ...late, durationMs: 4_000 };
+    expect(wordsBefore([whole], 3_000)).toBe(wordsBefore([piece(late.text, 0, 2_000)], 1_000));
+  });
+
   it.each([
     [0, ""],
     [999, ""],

@@ -72,6 +72,7 @@ describe("reply audio", () => {
     expect(stage.known).toMatchObject([
       {
         durationMs: 500 + silentMs,
+        silences: [{ fromMs: 200, durationMs: silentMs }],
         words: [
           { text: "one", fromMs: 0 },
           { text: "two", fromMs: 200 + silentMs },
