@@ -197,7 +197,8 @@ export class TtsLink {
    */
   handableUntil(unplayedMs: number | undefined): number {
     if (!this.audible) return 0;
-    const until = this.marked ? this.wholeWordsUntil : this.#allButTheEnd(unplayedMs);
+    // What may become noise, as the end of "judge", belongs to a word that is not whole yet.
+    const until = this.marked ? this.wholeWordsBefore(this.noiseFrom) : this.#allButTheEnd(unplayedMs);
     if (this.marked && this.handed === 0 && until - this.soundFrom < this.#samples(startMs)) return 0;
     const handable = Math.min(until - this.#samples(fadeMs), this.noiseFrom);
     return (unplayedMs ?? 0) > plentyMs ? this.#wholePieces(handable) : handable;
@@ -213,9 +214,9 @@ export class TtsLink {
     return end;
   }
 
-  /** Where the word begins that is being received. */
-  get wholeWordsUntil(): number {
-    const begun = this.starts.findLast((start) => start <= this.received) ?? 0;
+  /** Where the word begins that is being received, or was at that sample. */
+  wholeWordsBefore(sample: number): number {
+    const begun = this.starts.findLast((start) => start <= this.received && start <= sample) ?? 0;
     return begun === this.starts[0] ? 0 : begun;
   }
 

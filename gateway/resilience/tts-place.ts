@@ -47,7 +47,7 @@ const doubtMs = 60;
 
 /** After the last whole word; the first one, if only that had begun, is said again. */
 export function placeByMarks(link: TtsLink): Place {
-  const cut = Math.max(link.handed, Math.min(link.wholeWordsUntil, link.noiseFrom));
+  const cut = Math.max(link.handed, link.wholeWordsBefore(link.noiseFrom));
   // Marks may go on over silence: words without sound were not said.
   const begun = link.starts.findLastIndex((start) => start < Math.min(cut, link.soundUntil));
   if (begun < 0) return { cut, next: 0 };

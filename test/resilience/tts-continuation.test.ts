@@ -133,6 +133,18 @@ describe("a voice that dies", () => {
     }
   });
 
+  it.each([
+    ["rms", 949, "Three distant needles cost less than your window expected."],
+    ["rms", 533, "If it rains, his museum keeps pencils under an old tower."],
+    ["rms", 738, "A ancient river painted western trumpets without help."],
+    ["rms", 936, "The quiet theatre invited some towels yesterday."],
+  ] as const)(
+    "repeats none either whose end is a hiss as noise is (%s, %i ms)",
+    async (voice, untilMs, text) => {
+      expect(await errorOf(text, voice, (untilMs * rate) / 1000, true)).toBe(0);
+    },
+  );
+
   it("leaves no word out and repeats one at most, where it does not: its sound is laid along another reading", {
     timeout: 120_000,
   }, async () => {
