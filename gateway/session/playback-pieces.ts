@@ -40,18 +40,22 @@ export function placeWord({ text, fromSample }: Piece["words"][number], piece: P
   return { text, fromMs };
 }
 
+/** More silence is sent before the piece's next sample. */
+export function addGap({ gaps, sentSamples }: Piece, durationMs: number): void {
+  const last = gaps.at(-1);
+  if (last?.atSample === sentSamples) last.durationMs += durationMs;
+  else gaps.push({ atSample: sentSamples, durationMs });
+}
+
 /** The silence sent in a piece's middle, for what is known of it. */
 export function silencesIn({ gaps }: Piece, rateHz: number): Pick<SpokenPiece, "silences"> {
   if (gaps.length === 0) return {};
-  const silences: { fromMs: number; durationMs: number }[] = [];
   let silentMs = 0;
-  let lastSample = -1;
-  for (const { atSample, durationMs } of gaps) {
-    if (atSample === lastSample) silences.at(-1)!.durationMs += durationMs;
-    else silences.push({ fromMs: (atSample * 1_000) / rateHz + silentMs, durationMs });
+  const silences = gaps.map(({ atSample, durationMs }) => {
+    const fromMs = (atSample * 1_000) / rateHz + silentMs;
     silentMs += durationMs;
-    lastSample = atSample;
-  }
+    return { fromMs, durationMs };
+  });
   return { silences };
 }
 

@@ -6,7 +6,15 @@ import type { Clock } from "../clock.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { Now } from "./events.ts";
 import type { Piece } from "./playback-pieces.ts";
-import { asideIndex, newPiece, placedWords, placeWord, silencesIn, takeSamples } from "./playback-pieces.ts";
+import {
+  addGap,
+  asideIndex,
+  newPiece,
+  placedWords,
+  placeWord,
+  silencesIn,
+  takeSamples,
+} from "./playback-pieces.ts";
 import { encodeSamples } from "./samples.ts";
 import type { SpokenPiece } from "./state.ts";
 
@@ -363,7 +371,7 @@ export class Playback {
   #sendSilence(stream: Stream, piece: Piece | undefined): void {
     const { chunkMs } = this.#limits;
     const inside = piece !== undefined && piece.sentSamples > 0;
-    if (inside) piece.gaps.push({ atSample: piece.sentSamples, durationMs: chunkMs });
+    if (inside) addGap(piece, chunkMs);
     this.#emit(stream, new Int16Array(Math.round((chunkMs * stream.rateHz) / 1_000)));
     if (inside) this.#tell(stream, piece);
   }
