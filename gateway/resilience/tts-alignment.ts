@@ -39,6 +39,10 @@ const restRatio = 0.3;
 const lonelyWeight = 1.15;
 /** Ends whose cost is within that factor of the best one's are as likely; a word is rather said twice than not at all. */
 const likelyRatio = 1.02;
+/** Voices speak at most that many times as fast as the reading; what seems to leap further ahead is not believed yet. */
+const strideMax = 2;
+/** So much further a likely end may come at once. */
+const leapMs = 80;
 
 const hann = Float64Array.from(
   { length: windowSamples },
@@ -193,8 +197,19 @@ function endOf({ pcm, sampleRateHz }: ReferenceSpeech, from: number): number {
   return (ms - endMs) / hopMs - windowSamples / hopSamples;
 }
 
+/** Where the beginning of speech up to a row likely ends in the reading. */
+interface LikelyEnd {
+  row: number;
+  /** The earliest column that is as likely as the likeliest. */
+  column: number;
+  likeliest: number;
+  /** Of the likeliest, mean distance a step. */
+  cost: number;
+}
+
 /**
- * The cheapest ways through both from their beginnings to the end of `spoken`.
+ * The cheapest ways through both from their beginnings to the end of `spoken`. A reading that resembles itself may seem,
+ * for a moment, to be much further on: the way then ends before that leap.
  *
  * @returns the column of every row on the way to the earliest likely end, and the likeliest end
  */
@@ -207,12 +222,14 @@ function warp(
   const steps = new Uint8Array(rows * columns);
   let before = new Float64Array(columns).fill(Number.POSITIVE_INFINITY);
   let now = new Float64Array(columns);
+  let end: LikelyEnd = { row: 0, column: 0, likeliest: 0, cost: 0 };
+  let reach = Number.POSITIVE_INFINITY;
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {
       const far = distance(spoken, row, known, column);
       if (row === 0) {
         // Leading silence of the reference may be longer.
-        now[column] = far + (column === 0 ? 0 : now[column - 1]! + 0);
+        now[column] = far + (column === 0 ? 0 : now[column - 1]!);
         steps[column] = 2;
         continue;
       }
@@ -223,21 +240,27 @@ function warp(
       now[column] = best;
       steps[row * columns + column] = best === diagonal ? 0 : best === alone ? 1 : 2;
     }
+    const likely = likelyEnd(now, row);
+    reach += strideMax;
+    if (likely.column <= reach + leapMs / hopMs) end = likely;
+    reach = Math.min(reach, likely.column);
     [before, now] = [now, before];
   }
-  const costs = before.map((total, index) => total / (rows + index));
-  const cost = costs.reduce((least, mean) => Math.min(least, mean), Number.POSITIVE_INFINITY);
-  const end = costs.indexOf(cost);
-  let column = costs.findIndex((mean) => mean <= cost * likelyRatio);
-  const path = new Float64Array(rows);
-  for (let row = rows - 1; row >= 0; ) {
+  const path = new Float64Array(rows).fill(end.column, end.row);
+  for (let { row, column } = end; row >= 0 && column >= 0; ) {
     path[row] = Math.max(path[row]!, column);
     const step = steps[row * columns + column]!;
     if (step !== 1) column -= 1;
     if (step !== 2) row -= 1;
-    if (column < 0) break;
   }
-  return { path, cost, end };
+  return { path, cost: end.cost, end: end.likeliest };
+}
+
+function likelyEnd(totals: Float64Array, row: number): LikelyEnd {
+  const means = totals.map((total, column) => total / (row + column + 1));
+  const cost = means.reduce((least, mean) => Math.min(least, mean), Number.POSITIVE_INFINITY);
+  const column = means.findIndex((mean) => mean <= cost * likelyRatio);
+  return { row, column, likeliest: means.indexOf(cost), cost };
 }
 
 function distance(spoken: Float32Array, row: number, known: Float32Array, column: number): number {

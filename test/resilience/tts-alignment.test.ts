@@ -41,6 +41,18 @@ describe("a reading laid along another", () => {
     }
   });
 
+  it("does not leap ahead where the text resembles itself: judge, near", () => {
+    const text = "Every judge near our dancer neatly crossed those jackets.";
+    const reference = flite.speak(text, "kal16");
+    const { pcm, words } = flite.speak(text, "rms");
+    const [judge, near] = words.slice(1).map(({ fromSample }) => fromSample);
+    for (let end = judge! + 0.1 * rate; end <= near!; end += 0.02 * rate) {
+      const { starts } = alignSpeech(pcm.subarray(0, end), rate, reference)!;
+      expect(starts, `${end / rate} s`).toHaveLength(2);
+      expect(Math.abs(starts[1]! - judge!) / rate).toBeLessThan(0.05);
+    }
+  });
+
   it("tells nothing of a moment of sound", () => {
     expect(alignSpeech(new Int16Array(400), rate, flite.speak("One.", "kal16"))).toBeNull();
   });
