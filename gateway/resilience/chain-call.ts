@@ -274,6 +274,7 @@ export class ChainCall<Request, Event extends { type: string }> {
   #becomeUseful(run: LinkRun<Request, Event>): void {
     const { clock, conversation, observer } = this.#context;
     run.usefulAtMs = clock.nowMs();
+    this.#patience.met();
     if (this.#rival !== null) this.#overtake(run);
     const fromMs = usefulFromMs(run);
     run.admission?.useful(fromMs === null ? null : run.usefulAtMs - fromMs);
@@ -409,7 +410,7 @@ export class ChainCall<Request, Event extends { type: string }> {
     const admission = link.guard?.admit() ?? "open";
     if (typeof admission === "string") return;
     this.#queue.splice(index, 1);
-    const call = this.#begin();
+    const call = this.#run?.call.beside?.() ?? this.#begin();
     const asked = call.nextRequest(link.provider.name);
     if (asked === null) return admission.end();
     this.#rival = this.#start({ link, admission }, call, asked, true);

@@ -16,6 +16,11 @@ export interface ChainDeadlines {
 export interface Continuation<Request, Event> {
   /** What to ask the next link (`link`: its name); null when nothing is left to ask. Called once a link. */
   nextRequest(link?: string): Request | null;
+  /**
+   * Another one that goes on from the same place, for a link that is asked beside one that has said nothing useful;
+   * absent: whoever is asked begins at the call's beginning.
+   */
+  beside?(): Continuation<Request, Event>;
   /** Takes an event of the link and appends to `out` what is handed on for it. A fault gives the link up. */
   take(event: Event, out: Event[]): ProviderFault | null;
   /** The link (the `last` that may be asked) says that it completed: appends what was held back. A fault if its work is of no use. */

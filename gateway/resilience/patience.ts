@@ -17,15 +17,21 @@ export class Patience {
   readonly #context: CallContext;
   /** Null until somebody is waited for. */
   #endsAtMs: number | null = null;
+  #isMet = false;
 
   constructor(context: CallContext) {
     this.#context = context;
   }
 
+  /** Something useful came: whoever goes on with it has all the time that a vendor is given. */
+  met(): void {
+    this.#isMet = true;
+  }
+
   /** When a link that said nothing useful is given up for it. The last link and the spare are never. */
   endsAtMs<Request, Event>(run: LinkRun<Request, Event>): number {
     const { patienceMs } = this.#context;
-    if (patienceMs === undefined || run.usefulAtMs !== null) return Number.POSITIVE_INFINITY;
+    if (patienceMs === undefined || this.#isMet) return Number.POSITIVE_INFINITY;
     if (this.#endsAtMs === null) {
       const fromMs = usefulFromMs(run);
       // A vendor that is well answers in that time, whatever was lost before.
@@ -37,8 +43,8 @@ export class Patience {
 
   /** Whether it, and not the link's own deadline, ended the wait for the link. */
   cutShort<Request, Event>(run: LinkRun<Request, Event>): boolean {
-    const { startedAtMs, deadlines, call, usefulAtMs } = run;
-    if (usefulAtMs !== null || !this.#isOver()) return false;
+    const { startedAtMs, deadlines, call } = run;
+    if (!this.#isOver()) return false;
     return this.#context.clock.nowMs() < call.dueAtMs(startedAtMs, startedAtMs, deadlines);
   }
 
@@ -49,6 +55,6 @@ export class Patience {
   }
 
   #isOver(): boolean {
-    return this.#endsAtMs !== null && this.#context.clock.nowMs() >= this.#endsAtMs;
+    return !this.#isMet && this.#endsAtMs !== null && this.#context.clock.nowMs() >= this.#endsAtMs;
   }
 }

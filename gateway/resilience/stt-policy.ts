@@ -67,9 +67,11 @@ function createSttContinuation(
   /** What was said last of when the link is due, and by which deadlines. */
   let told: { dueAtMs: number; startedAtMs: number; deadlines: ChainDeadlines } | null = null;
 
-  /** A frame moves the due moment on; only one that comes earlier has to be told at once. */
+  /** A frame moves the due moment on; only one that comes earlier has to be told at once, and the end, by which others are started beside it. */
   function moved(): void {
-    if (told !== null && dueOf(reading, told.startedAtMs, told.deadlines) < told.dueAtMs) dueChanged();
+    if (told === null) return;
+    const { dueAtMs, startedAtMs, deadlines } = told;
+    if (reading.state === "ended" || dueOf(reading, startedAtMs, deadlines) < dueAtMs) dueChanged();
   }
 
   return {

@@ -89,6 +89,14 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
     return next === undefined ? null : { ...this.#request, text: this.#request.text.slice(next.at) };
   }
 
+  beside(): TtsContinuation {
+    const other = new TtsContinuation(this.#request, this.#options, this.#context);
+    other.#nextToken = this.#nextToken;
+    other.#offset = this.#offset;
+    other.#levelBefore = this.#levelBefore;
+    return other;
+  }
+
   take(event: TtsEvent, out: TtsEvent[]): ProviderFault | null {
     const link = this.#link;
     const heard = link.audible;

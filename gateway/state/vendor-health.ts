@@ -21,7 +21,10 @@ export interface VendorHealthStore {
   open(vendor: string, opening: SharedOpening): boolean;
   /** The vendor is well. @returns false when it could not be written */
   close(vendor: string): boolean;
-  /** Asks for the machine's one probe, for `holdMs` at most. "unknown": the file can't say. */
+  /**
+   * Asks for the machine's one probe, for `holdMs` at most; a claim of ours that could not be given back is no hindrance.
+   * "unknown": the file can't say.
+   */
   claimProbe(vendor: string, holdMs: number): "mine" | "taken" | "unknown";
   /** Gives a claim of ours back: the probe told nothing. */
   releaseProbe(vendor: string): void;
@@ -161,7 +164,8 @@ function prepare(path: string): Statements {
       close: database.prepare("DELETE FROM opening WHERE vendor = ?"),
       claim: database.prepare(
         `UPDATE opening SET probe_owner = ?1, probe_until_ms = ?2
-         WHERE vendor = ?3 AND (until_ms <= ?4 OR until_ms > ?5) AND (probe_until_ms <= ?4 OR probe_until_ms > ?5)`,
+         WHERE vendor = ?3 AND (until_ms <= ?4 OR until_ms > ?5)
+           AND (probe_until_ms <= ?4 OR probe_until_ms > ?5 OR probe_owner = ?1)`,
       ),
       release: database.prepare(
         "UPDATE opening SET probe_owner = NULL, probe_until_ms = 0 WHERE vendor = ? AND probe_owner = ?",

@@ -8,7 +8,7 @@ import { beginMs } from "../../gateway/resilience/link-run.ts";
 import { ttsPolicy } from "../../gateway/resilience/tts-policy.ts";
 import type { FakeClock } from "../turn/fake-clock.ts";
 import type { Step } from "./fake-providers.ts";
-import { aiRequest, collect, openContext, sound, text, ttsRequest } from "./fake-providers.ts";
+import { aiRequest, collect, openContext, sound, text, ttsRequest, word } from "./fake-providers.ts";
 import { ai, callAi, earnHedges, openWorld, remember, tts, type World, withTools } from "./guarded-world.ts";
 
 describe("a hedge", () => {
@@ -67,6 +67,34 @@ describe("a hedge", () => {
     const { said, tookMs } = await callAi(world, links);
     expect(said).toBe("c");
     expect(tookMs).toBe(aiDeadlines.connectMs + 10);
+  });
+
+  it("goes on after the last word when the spare stands beside a vendor inside an answer", async () => {
+    const world = openWorld();
+    const [b, c] = ["b", "c"].map((name) => ai(name, [{ hang: true }]));
+    const spare = ai("embedded", [text("four.")]);
+    const { said } = await callAi(world, [ai("a", [text("It is "), { hang: true }]), b!, c!, spare]);
+    expect([b!, c!, spare].map(({ calls }) => calls[0]!.request.spokenPrefix)).toEqual(
+      Array(3).fill("It is "),
+    );
+    expect(said).toBe("It is four.");
+  });
+
+  it("and inside a sentence: nothing is spoken twice", async () => {
+    const world = openWorld();
+    const dies = tts("a", [
+      ...[word("one", 0), sound(4000), word("two", 4000), sound(4000), word("three", 8000), sound(100)],
+      { fail: "provider_unavailable" as const },
+    ]);
+    const [b, c] = ["b", "c"].map((name) => tts(name, [{ hang: true }]));
+    const spare = tts("embedded", [word("three", 0), sound(4000), word("four", 4000), sound(4000)]);
+    const chain = createChain([dies, b!, c!, spare], ttsPolicy, world.options);
+    const events = await world.clock.until(collect(chain.stream(ttsRequest, openContext(world.clock))));
+    await world.clock.advance(10_000);
+    expect([b!, c!, spare].map(({ calls }) => calls[0]!.request.text)).toEqual(Array(3).fill("three four"));
+    const words = events.flatMap((event) => (event.type === "word" ? [[event.text, event.fromSample]] : []));
+    expect(words.map(([said]) => said)).toEqual(["one", "two", "three", "four"]);
+    expect(words[2]![1]).toBeGreaterThanOrEqual(8000);
   });
 
   it("falls to the spare when both fail", async () => {

@@ -78,6 +78,19 @@ describe("a turn's one deadline", () => {
     });
   });
 
+  it.each([
+    ["after it", 1400, []],
+    ["shortly before it", 900, [{ wait: 300 }]],
+  ] as const)("is met by the first word: who dies %s is followed by a vendor", async (_, ms, waits) => {
+    const clock = createFakeClock();
+    const a = ai("a", [text("One "), { wait: ms }, text("two "), { fail: "provider_unavailable" }]);
+    const b = ai("b", [...waits, text("three.")]);
+    const chain = createChain([a, b, ai("embedded", [text("spare.")])], aiPolicy);
+    const context = { ...openContext(clock), patienceMs: 1000 };
+    const events = await clock.until(collect(chain.stream(request, context)));
+    expect(events.at(-1)).toMatchObject({ outcome: "completed", provider: "b" });
+  });
+
   it("asks every vendor where no spare is behind them, the last one as long as it takes", async () => {
     const { attempts, end } = await ask(["a", "b", "c"], 1000);
     expect(attempts.map(({ provider }) => provider)).toEqual(["a", "b", "c"]);

@@ -1,6 +1,6 @@
 /** Faults of our own that the simulation must find: a check that cannot fail is none. */
 import type { AiProvider, ProviderFault, TtsEvent, TtsRequest } from "../../gateway/providers/provider.ts";
-import type { ChainPolicy } from "../../gateway/resilience/continuation.ts";
+import type { ChainPolicy, Continuation } from "../../gateway/resilience/continuation.ts";
 import type { Admission, Guard, Guards } from "../../gateway/resilience/guard.ts";
 import type { PlaybackLimits } from "../../gateway/session/playback.ts";
 
@@ -8,6 +8,7 @@ export type Mutant =
   | "skips a word"
   | "repeats a word"
   | "repeats sentences"
+  | "begins anew beside another"
   | "drops the floor"
   | "asks dead vendors"
   | "forgives failures"
@@ -27,32 +28,37 @@ const rests: Partial<Record<Mutant, (rest: string, whole: string) => string>> = 
   "skips a word": (rest) => rest.replace(/^\S+\s+/, ""),
   "repeats a word": (rest, whole) => whole.slice(whole.slice(0, -rest.length).search(/\S+\s*$/)),
   "repeats sentences": (_rest, whole) => whole,
+  "begins anew beside another": (rest) => rest,
 };
+
+type SpeechCall = Continuation<TtsRequest, TtsEvent>;
 
 /** A voice's policy that asks the next one for too much or too little. */
 export function spoilPolicy(policy: ChainPolicy<TtsRequest, TtsEvent>, mutant: Mutant | undefined) {
   const change = mutant === undefined ? undefined : rests[mutant];
   if (change === undefined) return policy;
-  const spoilt: ChainPolicy<TtsRequest, TtsEvent> = {
-    ...policy,
-    begin(request, ...rest) {
-      const call = policy.begin(request, ...rest);
-      const nextRequest = (link: string) => {
+  const spoil = (call: SpeechCall, request: TtsRequest): SpeechCall => {
+    const { beside } = call;
+    const goesOn = beside !== undefined && mutant !== "begins anew beside another";
+    return {
+      nextRequest(link) {
         const asked = call.nextRequest(link);
         if (asked === null || asked.text === request.text) return asked;
         return { ...asked, text: change(asked.text, request.text) };
-      };
-      return {
-        nextRequest,
-        take: (event, out) => call.take(event, out),
-        complete: (...at) => call.complete(...at),
-        fail: (out) => call.fail(out),
-        dueAtMs: (...at) => call.dueAtMs(...at),
-        get useful() {
-          return call.useful;
-        },
-      };
-    },
+      },
+      ...(goesOn ? { beside: () => spoil(beside.call(call), request) } : {}),
+      take: (event, out) => call.take(event, out),
+      complete: (...at) => call.complete(...at),
+      fail: (out) => call.fail(out),
+      dueAtMs: (...at) => call.dueAtMs(...at),
+      get useful() {
+        return call.useful;
+      },
+    };
+  };
+  const spoilt: ChainPolicy<TtsRequest, TtsEvent> = {
+    ...policy,
+    begin: (request, ...rest) => spoil(policy.begin(request, ...rest), request),
   };
   return spoilt;
 }

@@ -112,20 +112,24 @@ function buildSession(
     called: () => undefined,
     left: () => undefined,
   };
-  const ai: AiProvider[] = ["gemini", "claude"].map((name) =>
-    createSimAi(name, weather.of("ai"), script, dice.fork()),
-  );
+  // Somebody may stand between those that failed and the spare.
+  const places = dice.chance(0.3) ? 3 : 2;
+  const ai: AiProvider[] = ["gemini", "claude", "openai"]
+    .slice(0, places)
+    .map((name) => createSimAi(name, weather.of("ai"), script, dice.fork()));
   ai.push(createSimAi("embedded", calm, script, createDice(1)));
   // Where they do not, the place is found along another reading, which costs a hundred times the rest of a turn.
   const voicesTellWords = !dice.chance(0.04);
   // Words are shorter than what would be taken for noise, which their sounds are.
-  const tts: TtsProvider[] = ["google", "elevenlabs"].map((name, index) =>
-    createSimTts(name, weather.of("tts"), { marks: voicesTellWords, wordMs: 300 + 40 * index }, dice.fork()),
-  );
+  const wordsMs = [300, 340, 320];
+  const tts: TtsProvider[] = ["google", "elevenlabs", "cartesia"].slice(0, places).map((name, index) => {
+    const spoken = { marks: voicesTellWords, wordMs: wordsMs[index]! };
+    return createSimTts(name, weather.of("tts"), spoken, dice.fork());
+  });
   tts.push(createSimTts("embedded", calm, { marks: true, wordMs: 330 }, createDice(2)));
-  const stt: SttProvider[] = ["google", "deepgram"].map((name) =>
-    createSimStt(name, weather.of("stt"), script),
-  );
+  const stt: SttProvider[] = ["google", "deepgram", "openai"]
+    .slice(0, places)
+    .map((name) => createSimStt(name, weather.of("stt"), script));
   // Some callers speak a language that the spare does not know: it says so at once, while they speak on.
   const refusing: Weather = { ...calm, draw: () => ({ kind: "refuse" }) };
   const spareUnderstands = !dice.chance(0.05);

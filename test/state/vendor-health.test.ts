@@ -102,6 +102,13 @@ describe("the machine's knowledge of vendors", () => {
     expect(a.claimProbe("ai/x", 500)).toBe("taken");
   });
 
+  it("hinders no process by a claim of its own that it could not give back", async () => {
+    const [a, b] = [openStore(), openStore()];
+    a.open("ai/x", { reason: "failures", untilEpochMs: until(-1) });
+    expect(a.claimProbe("ai/x", 30_000)).toBe("mine");
+    expect([b.claimProbe("ai/x", 30_000), a.claimProbe("ai/x", 30_000)]).toEqual(["taken", "mine"]);
+  });
+
   it("gives the probe to one process, until it is given back, has expired or the vendor opens anew", async () => {
     const [a, b] = [openStore(), openStore()];
     const opening = { reason: "failures", untilEpochMs: until(1000) };
