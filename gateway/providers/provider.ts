@@ -130,8 +130,8 @@ export interface Provider<Request, Event> {
    * @returns null when they are, else what is wrong, in one line that holds no secret; never rejects
    */
   check?(signal: AbortSignal): Promise<ProviderFault | null>;
-  /** Where connections are kept: how many are open, and how many calls wait for one. For metrics. */
-  pool?(): { open: number; waiting: number };
+  /** Where connections are kept and counted: how many are open, and how many calls wait for one. For metrics. */
+  pool?(): { open: number; waiting: number } | undefined;
   /** How long a call would wait for its turn now, by what was measured, in ms; absent where nothing queues. */
   waitMs?(): number;
   close?(): Promise<void>;

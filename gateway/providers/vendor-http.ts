@@ -34,12 +34,16 @@ export interface VendorHttp {
   readonly fetch: typeof globalThis.fetch;
   /** Opens a connection, so that the first call finds one. Sends no key; never rejects. */
   warm(url: string): Promise<void>;
+  /** Connections that are open, and calls that wait for one; undefined on a Node that doesn't tell. */
+  pool(): { open: number; waiting: number } | undefined;
   /** Ends all connections. */
   close(): Promise<void>;
 }
 
 /** What of undici's is used here. */
 interface Dispatcher {
+  /** By origin. */
+  readonly stats?: Record<string, { connected: number; queued: number }>;
   destroy(): Promise<void>;
 }
 
@@ -75,6 +79,13 @@ export function createVendorHttp(clock: Clock, readRefusal: ReadRefusal = () => 
       } catch {
         // The first call will tell.
       }
+    },
+    pool() {
+      const stats = dispatcher?.stats && Object.values(dispatcher.stats);
+      return stats?.reduce(
+        ({ open, waiting }, { connected, queued }) => ({ open: open + connected, waiting: waiting + queued }),
+        { open: 0, waiting: 0 },
+      );
     },
     async close() {
       await dispatcher?.destroy();

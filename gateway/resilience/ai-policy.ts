@@ -24,6 +24,12 @@ const emptyAnswer: ProviderFault = {
   retryable: true,
 };
 
+/** Who thinks aloud to itself may use up the whole of the caller's limit before it says a word: nobody is blamed. */
+const nothingWithinLimit: ProviderFault = {
+  ...{ code: "provider_unavailable", message: "The answer's limit was used up before its first word." },
+  ...{ retryable: true, blame: "request" },
+};
+
 /** What a text holds that was cut inside a character, or was none. */
 const notText: ProviderFault = {
   code: "provider_unavailable",
@@ -54,6 +60,8 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
   let overlap: OverlapCutter = createOverlapCutter("");
   let useful = false;
   let anyEvent = false;
+  /** The link's word that the limit cut its answer: handed on with its end. */
+  let incomplete: AiChainEvent | null = null;
   /** A function call has begun and is not whole. */
   let writing = false;
   /** A call comes whole from some vendors, without a sign of it before. */
@@ -88,9 +96,11 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
       useful = false;
       anyEvent = false;
       writing = false;
+      incomplete = null;
       overlap = createOverlapCutter(said);
       return said === request.spokenPrefix ? request : { ...request, spokenPrefix: said };
     },
+    beside: () => createAiContinuation({ ...request, spokenPrefix: said }),
     take(event, out) {
       anyEvent = true;
       writing = event.type === "writing";
@@ -100,10 +110,14 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
         hand(overlap.push(broken < 0 ? event.delta : event.delta.slice(0, broken)), out, false);
         return broken < 0 ? null : notText;
       }
-      if (event.type === "toolCall" && called.has(event.callId)) return null;
+      if (event.type === "incomplete") {
+        incomplete = event;
+        return null;
+      }
+      if (called.has(event.callId)) return null;
       hand(overlap.flush(), out, true);
       useful = true;
-      if (event.type === "toolCall") called.add(event.callId);
+      called.add(event.callId);
       out.push(event);
       return null;
     },
@@ -111,7 +125,10 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
       hand(overlap.flush(), out, true);
       // After a whole sentence that was said before, nothing more to say is an answer; in mid-sentence, or out of
       // nothing, it is a fault.
-      return useful || sentenceEnd.test(said) || called.size > 0 ? null : emptyAnswer;
+      if (!useful && !sentenceEnd.test(said) && called.size === 0)
+        return incomplete === null ? emptyAnswer : nothingWithinLimit;
+      if (incomplete !== null) out.push(incomplete);
+      return null;
     },
     fail() {
       held = "";

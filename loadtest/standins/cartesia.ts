@@ -27,6 +27,9 @@ export const cartesiaVoices = [
   { id: "b9de4a89-2257-424b-94c2-db18ba68c81a", name: "German Woman", language: "de" },
 ] as const;
 
+/** Still listed, and refused to whoever speaks with it. */
+const withdrawn = { id: "0d9c0e5b-5c43-4c5e-9a4e-5d7a6f1c2b3a", name: "Walter", language: "en" };
+
 const refusals: Readonly<Record<number, string | null>> = {
   401: "invalid_api_key",
   404: "model_not_found",
@@ -61,7 +64,8 @@ function answer(world: StandinWorld, request: IncomingMessage, response: ServerR
   const missing = lack(request);
   if (missing !== null) return refuse(response, missing.status, missing.code);
   const path = (request.url ?? "").split("?")[0] ?? "";
-  if (path === "/voices") return sendJson(response, 200, { data: cartesiaVoices, has_more: false });
+  if (path === "/voices")
+    return sendJson(response, 200, { data: [...cartesiaVoices, withdrawn], has_more: false });
   if (path === "/models") return sendJson(response, 200, { data: models.map((one) => ({ id: one })) });
   const id = /^\/voices\/([^/]+)$/.exec(path)?.[1];
   const voice = cartesiaVoices.find((one) => one.id === id);

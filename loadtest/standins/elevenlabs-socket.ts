@@ -16,6 +16,8 @@ export interface SocketSettings {
   voiceId: string | null;
   modelId: string | null;
   sampleRateHz: number;
+  /** Its model speaks the language that was named, or none was. */
+  hasLanguage: boolean;
   hasAlignment: boolean;
   inactivityMs: number;
 }
@@ -102,6 +104,8 @@ export class ElevenLabsSocket implements VoiceClientEvents {
       return { code: "invalid_api_key", message: "Invalid API key" };
     if (voiceId === null)
       return { code: "voice_id_does_not_exist", message: "A voice with that id does not exist." };
+    if (!this.#settings.hasLanguage)
+      return { code: "unsupported_language", message: "The model does not speak that language." };
     if (modelId === null) return { code: "model_id_does_not_exist", message: "That model does not exist." };
     if (sampleRateHz === 0)
       return { code: "output_format_not_allowed", message: "That format is not given out." };

@@ -7,6 +7,8 @@ import type { Standin, StandinWorld } from "./standin.ts";
 import { createVoiceUpgrades, refuseUpgrade } from "./voice-socket-server.ts";
 
 const name = "elevenlabs";
+/** All of its models speak these. */
+const modelLanguages = ["en", "de", "fr", "es"];
 const modelIds = ["eleven_flash_v2_5", "eleven_turbo_v2_5", "eleven_multilingual_v2", "eleven_v3"];
 
 /** What this account has: two English voices, a German one. */
@@ -16,7 +18,10 @@ export const elevenLabsVoices = [
   { voice_id: "bq2Ymt5kiukfjh2TmFzL", name: "Lena", language: "de" },
 ] as const;
 
-const voiceAnswers = elevenLabsVoices.map(({ voice_id, name: voice, language }) => ({
+/** Still listed, and refused to whoever speaks with it. */
+const withdrawn = { voice_id: "withdrawnwithdrawn00", name: "Walter", language: "en" };
+
+const voiceAnswers = [...elevenLabsVoices, withdrawn].map(({ voice_id, name: voice, language }) => ({
   voice_id,
   name: voice,
   category: "premade",
@@ -47,7 +52,7 @@ function answer(world: StandinWorld, request: IncomingMessage, response: ServerR
   if (!request.headers["xi-api-key"]) return refuse(response, 401, "needs_authorization");
   const path = (request.url ?? "").split("?")[0] ?? "";
   if (path === "/v1/models") {
-    const languages = ["en", "de", "fr", "es"].map((language_id) => ({ language_id, name: language_id }));
+    const languages = modelLanguages.map((language_id) => ({ language_id, name: language_id }));
     return sendJson(
       response,
       200,
@@ -75,6 +80,7 @@ function readSettings(request: IncomingMessage): SocketSettings | null {
     sampleRateHz: Number(
       /^pcm_(8000|16000|22050|24000)$/.exec(searchParams.get("output_format") ?? "")?.[1] ?? 0,
     ),
+    hasLanguage: modelLanguages.includes(searchParams.get("language_code") ?? "en"),
     hasAlignment: searchParams.get("sync_alignment") === "true",
     inactivityMs: Math.min(180, Number(searchParams.get("inactivity_timeout") ?? 20)) * 1000,
   };

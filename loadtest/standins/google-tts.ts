@@ -33,6 +33,9 @@ export const googleVoices = [
   voiceOf("de-DE-Neural2-F", "de-DE"),
 ];
 
+/** Voices of models that must be named: listed by the name alone, refused without the model. */
+const modelVoices = ["Achernar", "Kore"].map((one) => voiceOf(one, "en-US"));
+
 function voiceOf(id: string, language: string) {
   return { languageCodes: [language], name: id, ssmlGender: "FEMALE", naturalSampleRateHertz: 24_000 };
 }
@@ -92,6 +95,8 @@ function refusalOf(
   audio: AudioConfig,
 ): Problem | null {
   const invalid = (details: string) => problem(grpcStatus.INVALID_ARGUMENT, details);
+  if (modelVoices.some(({ name: known }) => known === voice?.name))
+    return invalid("This voice requires a model name to be specified.");
   const found = googleVoices.find(({ name: known }) => known === voice?.name);
   if (found === undefined) return invalid(`Voice '${voice?.name ?? ""}' does not exist. Is it misspelled?`);
   if (!found.languageCodes.includes(voice?.languageCode ?? "")) {
@@ -265,7 +270,8 @@ function listVoices(world: StandinWorld, languageCode: string, reply: VoicesRepl
     problemOf(fault) ?? (fault?.kind === "reset" ? problem(grpcStatus.UNAVAILABLE, "Reset.") : null);
   if (why !== null) return reply(why);
   const isAsked = (code: string) => code.toLowerCase().startsWith(languageCode.toLowerCase());
-  reply(null, { voices: googleVoices.filter(({ languageCodes }) => languageCodes.some(isAsked)) });
+  const listed = [...modelVoices, ...googleVoices];
+  reply(null, { voices: listed.filter(({ languageCodes }) => languageCodes.some(isAsked)) });
 }
 
 /** The service's definition, read from the SDK itself. */

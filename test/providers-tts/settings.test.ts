@@ -59,6 +59,17 @@ describe.each(Object.entries(voices))("the settings of %s", (name, voice) => {
       expect((await say(stage, { voice: asked })).end.outcome).toBe("completed");
   });
 
+  it.skipIf(name === "openai")("blame nobody for a session's voice that is listed and refused", async () => {
+    stage = await openStage(voice);
+    await stage.provider.warm?.();
+    const listed = name.startsWith("google") ? "Kore" : "Walter";
+    const { end } = await say(stage, { voice: listed });
+    // Google's are known by their names, and not asked for.
+    if (end.outcome === "failed") expect(end.error).toMatchObject({ blame: "request" });
+    else expect(name).toMatch(/google/);
+    expect((await say(stage, { voice: listed })).end.outcome).toBe("completed");
+  });
+
   it.each([0.25, 0.65, 1.2, 1.5])("take any speed that a session may want (%f)", async (speedRatio) => {
     stage = await openStage(voice);
     expect((await say(stage, { speedRatio })).end.outcome).toBe("completed");
@@ -90,7 +101,22 @@ describe("Cartesia's models", () => {
   });
 });
 
+describe("ElevenLabs' model", () => {
+  it.each(["de-AT", "nb-NO", "th"])("is told a language (%s) only if it speaks it", async (language) => {
+    stage = await openStage(voices.elevenlabs!);
+    await stage.provider.warm?.();
+    expect((await say(stage, { language })).end.outcome).toBe("completed");
+  });
+});
+
 describe("a voice of Google's", () => {
+  it("that needs a model is not taken for one that can be spoken with", async () => {
+    stage = await openStage(voices["google at once"]!, { voice: "Kore" });
+    expect(await stage.provider.check!(AbortSignal.timeout(5000))).toMatchObject({
+      ...{ blame: "key", message: "the vendor has no voice Kore" },
+    });
+  });
+
   it.each([
     ["en-US-Chirp3-HD-Aoede", "en-US"],
     ["cmn-CN-Standard-A", "cmn-CN"],

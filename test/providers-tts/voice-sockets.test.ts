@@ -3,6 +3,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocketServer } from "ws";
 import { createCartesiaTts } from "../../gateway/providers/tts/cartesia.ts";
+import { silentMs } from "../../gateway/providers/tts/voice-sockets.ts";
+import { promptLeastMs } from "../../gateway/resilience/link-run.ts";
 import { clock, contextOf, hear, openStage, requestOf, say, type VoiceStage, voices } from "./voice-stage.ts";
 
 const slow = { first: { p50Ms: 150, p95Ms: 200 }, piece: { p50Ms: 20, p95Ms: 30 } };
@@ -148,6 +150,10 @@ it("a kept socket that answers no ping is given up", async () => {
   expect(provider.pool().open).toBe(0);
   await provider.close?.();
   await warmed;
+});
+
+it("is thought dead by a call that had the least time that one is given", () => {
+  expect(silentMs).toBeLessThan(promptLeastMs);
 });
 
 describe("an upgrade", () => {

@@ -26,7 +26,7 @@ async function run(...links: ReturnType<typeof ai>[]) {
   const events = await clock.until(collect(createChain(links, aiPolicy).stream(request, context)));
   const said = events.map((event) => (event.type === "text" ? event.delta : "")).join("");
   const calls = events.flatMap((event) => (event.type === "toolCall" ? [event.callId] : []));
-  return { said, calls, useful, end: events.at(-1) };
+  return { said, calls, useful, events, end: events.at(-1) };
 }
 
 describe("an answerer that dies", () => {
@@ -69,6 +69,22 @@ describe("what an answerer may not do", () => {
     const { said, useful } = await run(ai("a", text("It cos"), text("ts f\ufffd"), text("never")), next);
     expect(said).toBe("It costs five euros.");
     expect(useful).toEqual(["a", "b"]);
+  });
+});
+
+describe("an answerer that uses up the limit", () => {
+  const limit: Step<AiChainEvent> = { give: { type: "incomplete", reason: "max_output_tokens" } };
+
+  it("before its first word has said nothing: the next one answers, and nobody is blamed", async () => {
+    const { said, end } = await run(ai("a", limit), ai("b", text("Hello.")));
+    expect([said, end]).toMatchObject(["Hello.", { outcome: "completed", provider: "b" }]);
+    expect((await run(ai("a", limit))).end).toMatchObject({ outcome: "failed", error: { blame: "request" } });
+  });
+
+  it("in mid-answer is told so, once", async () => {
+    const { said, events } = await run(ai("a", text("Hello the"), limit), ai("b", text("never")));
+    expect(said).toBe("Hello the");
+    expect(events.map(({ type }) => type)).toEqual(["text", "text", "incomplete", "end"]);
   });
 });
 

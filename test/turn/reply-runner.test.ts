@@ -192,6 +192,13 @@ describe("a spoken reply", () => {
     expect(endless.calls[0]).toMatchObject({ aborted: true, over: true });
   });
 
+  it("says so when the limit was used up before the first word", async () => {
+    const limit = { give: { type: "incomplete", reason: "max_output_tokens" } } as const;
+    const { end, pieces } = await runReply({ ai: [createFakeProvider("ai", [limit])] });
+    expect(end).toMatchObject({ outcome: "failed" });
+    expect(pieces).not.toEqual([]);
+  });
+
   it("sends a tool call at once, while speech waits for its playing", async () => {
     const call = { type: "toolCall", callId: "1", name: "f", arguments: "{}" } as const;
     const control = manualPlayback();

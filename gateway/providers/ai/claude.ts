@@ -19,6 +19,7 @@ import type { ClaudeFit } from "./claude-request.ts";
 import { claudeRequest, fitOfClaude } from "./claude-request.ts";
 import { clientFunctionName } from "./dialogue.ts";
 import { parameterFault } from "./model-fit.ts";
+import { countRead } from "./tokens.ts";
 
 const name = "claude";
 const ownUrl = "https://api.anthropic.com";
@@ -37,7 +38,13 @@ export function createClaudeAi({ clock, apiKey, url, model }: VendorOptions): Ai
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(name, context, (call) => answer(asking, request, call), { faultOf }),
+      streamFromVendor(
+        name,
+        context,
+        (call) => countRead(call, request, () => answer(asking, request, call)),
+        { faultOf },
+      ),
+    pool: () => http.pool(),
     warm: () => http.warm(baseURL),
     check(signal) {
       const ask = answered(() => client.models.retrieve(model, {}, { signal }));

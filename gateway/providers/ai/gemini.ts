@@ -21,6 +21,7 @@ import type { AiOutput } from "./answer-sink.ts";
 import { emitCall, emitText } from "./answer-sink.ts";
 import { clientFunctionName } from "./dialogue.ts";
 import { geminiRequest } from "./gemini-request.ts";
+import { countRead } from "./tokens.ts";
 
 const name = "gemini";
 const ownUrl = "https://generativelanguage.googleapis.com";
@@ -49,7 +50,13 @@ export function createGeminiAi({ clock, apiKey, url, model }: VendorOptions): Ai
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(name, context, (call) => answer(asking, request, call), { faultOf }),
+      streamFromVendor(
+        name,
+        context,
+        (call) => countRead(call, request, () => answer(asking, request, call)),
+        { faultOf },
+      ),
+    pool: () => http.pool(),
     warm: () => http.warm(baseUrl),
     check(signal) {
       const short = { model, contents: "Hello.", config: { abortSignal: signal, maxOutputTokens: 1 } };

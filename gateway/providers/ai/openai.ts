@@ -20,7 +20,7 @@ import { clientFunctionName } from "./dialogue.ts";
 import { type ModelFit, parameterFault } from "./model-fit.ts";
 import { effortOfOpenAi, type OpenAiEffort, openAiRequest } from "./openai-request.ts";
 import { createThoughtFilter, type ThoughtFilter } from "./thought-filter.ts";
-import { estimateInputTokens } from "./tokens.ts";
+import { countRead, estimateInputTokens } from "./tokens.ts";
 
 const name = "openai";
 const ownUrl = "https://api.openai.com/v1";
@@ -42,7 +42,13 @@ export function createOpenAiAi({ clock, apiKey, url, model }: VendorOptions): Ai
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(name, context, (call) => answer(asking, request, call), { faultOf }),
+      streamFromVendor(
+        name,
+        context,
+        (call) => countRead(call, request, () => answer(asking, request, call)),
+        { faultOf },
+      ),
+    pool: () => http.pool(),
     warm: () => http.warm(baseURL),
     check(signal) {
       const ask = answered(() => client.models.retrieve(model, { signal }));

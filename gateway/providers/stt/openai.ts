@@ -80,8 +80,7 @@ export function createOpenAiStt(options: EarVendorOptions): SttProvider & { read
         call.usage.audioMs = 0;
         return transcribeAtPauses(recogniserOf(request, call.usage), request, call);
       }),
-    // A call is a connection here; those that are kept between calls are the client's own secret.
-    pool: () => ({ open: inFlight, waiting: 0 }),
+    pool: () => http.pool(),
     warm: () => http.warm(options.url ?? defaultUrl),
     /** Asks for the model, which costs nothing; servers that list none have a moment of silence to transcribe. */
     async check(signal) {

@@ -33,6 +33,7 @@ import {
   faultOfClose,
   type PooledVoice,
   placeWait,
+  silentMs,
   type VoiceDialect,
   type VoiceMessage,
   type VoiceSocketLimits,
@@ -52,7 +53,7 @@ export const cartesiaLimits: Readonly<VoiceSocketLimits> = {
   restingKept: 1,
   surplusMs: 15_000,
   closingMs: 10_000,
-  silentMs: 1000,
+  silentMs,
 };
 
 const defaultUrl = "https://api.cartesia.ai";
@@ -261,7 +262,7 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
     model,
     pool: () => sockets.figures,
     stream: (request, context) =>
-      streamFromVendor<TtsEvent>("cartesia", context, (call) => {
+      streamFromVendor<TtsEvent>("cartesia", context, async (call) => {
         const contextId = clock.randomId(12);
         const as = {
           model,
@@ -269,7 +270,10 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
           language: (request.language ?? options.language).toLowerCase().split("-")[0] ?? "",
         };
         const speech = speechOf(contextId, request, as, call, clock);
-        return speakInContext(sockets, poolKey, contextId, request, call, speech);
+        return voices.judge(
+          await speakInContext(sockets, poolKey, contextId, request, call, speech),
+          as.voice,
+        );
       }),
     async warm() {
       const late = AbortSignal.timeout(cartesiaLimits.connectMs);

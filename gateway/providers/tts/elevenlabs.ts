@@ -15,6 +15,7 @@ import { type ContextSpeech, rateFault, speakInContext } from "./context-speech.
 import { bytesOfBase64, openAudioIntake } from "./vendor-audio.ts";
 import { askVendor } from "./vendor-request.ts";
 import {
+  baseLanguage,
   clampSpeed,
   createVoiceBook,
   unknownVoiceFault,
@@ -26,6 +27,7 @@ import {
   faultOfClose,
   type PooledVoice,
   placeWait,
+  silentMs,
   type VoiceDialect,
   type VoiceMessage,
   type VoiceSocketLimits,
@@ -45,7 +47,7 @@ export const elevenLabsLimits: Readonly<VoiceSocketLimits> = {
   restingKept: 1,
   surplusMs: 15_000,
   closingMs: 10_000,
-  silentMs: 1000,
+  silentMs,
 };
 
 const defaultUrl = "https://api.elevenlabs.io";
@@ -53,6 +55,8 @@ const defaultModel = "eleven_flash_v2_5";
 const defaultVoice = "21m00Tcm4TlvDq8ikWAM";
 /** Longest rest of a context that the vendor allows, in seconds. */
 const inactivityTimeoutSeconds = 180;
+/** Languages of a model that are kept. */
+const languagesMax = 500;
 const slowestRatio = 0.7;
 const fastestRatio = 1.2;
 
@@ -209,8 +213,14 @@ export function createElevenLabsTts(options: ElevenLabsTtsOptions): PooledVoice 
   );
   const voices = createVoiceBook(configured);
   const base = (options.url ?? defaultUrl).replace(/\/+$/, "");
-  const languageOf = (asked: string | undefined) =>
-    (asked ?? options.language).toLowerCase().split("-")[0] ?? "";
+  /** The languages that the model speaks; empty until the vendor has told. */
+  const spoken = new Set<string>();
+  /** One that the model does not speak is not named: it would be refused, and the model infers it. */
+  const languageOf = (asked: string | undefined) => {
+    const wanted = baseLanguage(asked ?? options.language);
+    const language = wanted === "nb" || wanted === "nn" ? "no" : wanted;
+    return spoken.size === 0 || spoken.has(language) ? language : "";
+  };
 
   const http = createVendorHttp(clock, readRefusal);
   const headers: Record<string, string> = options.apiKey === "" ? {} : { "xi-api-key": options.apiKey };
@@ -220,22 +230,31 @@ export function createElevenLabsTts(options: ElevenLabsTtsOptions): PooledVoice 
     if (!Array.isArray(answer.voices)) return;
     voices.learn(answer.voices.map(readVoice).filter((voice) => voice !== null));
   }
+  async function learnLanguages(signal: AbortSignal): Promise<void> {
+    const models = await ask("/v1/models", signal);
+    const own = Array.isArray(models) ? models.find((one) => one?.model_id === model) : undefined;
+    for (const one of Array.isArray(own?.languages) ? own.languages.slice(0, languagesMax) : []) {
+      if (typeof one?.language_id === "string") spoken.add(baseLanguage(one.language_id));
+    }
+  }
 
   return {
     name: "elevenlabs",
     model,
     pool: () => sockets.figures,
     stream: (request, context) =>
-      streamFromVendor<TtsEvent>("elevenlabs", context, (call) => {
+      streamFromVendor<TtsEvent>("elevenlabs", context, async (call) => {
         const contextId = clock.randomId(12);
         const voice = voices.idOf(request.voice);
         const key = socketKey(voice, model, languageOf(request.language), request.sampleRateHz);
-        return speakInContext(sockets, key, contextId, request, call, speechOf(contextId, request, call));
+        const speech = speechOf(contextId, request, call);
+        return voices.judge(await speakInContext(sockets, key, contextId, request, call, speech), voice);
       }),
     async warm() {
       const key = socketKey(configured, model, languageOf(undefined), 24000);
       const late = AbortSignal.timeout(elevenLabsLimits.connectMs);
-      await Promise.all([sockets.warm(key), learnVoices(late).catch(() => undefined)]);
+      const learning = [learnVoices(late), learnLanguages(late)];
+      await Promise.all([sockets.warm(key), ...learning.map((learnt) => learnt.catch(() => undefined))]);
     },
     check: (signal) =>
       probe(() => checkVoice(signal), signal, faultFromError, options.url === null ? null : believed),

@@ -11,7 +11,7 @@ import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { createGoogleVoiceChannels, type GoogleChannelLimits, googleVoiceLimits } from "./google-channels.ts";
 import { openAudioIntake } from "./vendor-audio.ts";
 import { createVoiceBook, unknownVoiceFault, type VendorVoice, voiceLanguageFault } from "./vendor-voices.ts";
-import type { PooledVoice } from "./voice-sockets.ts";
+import { type PooledVoice, silentMs } from "./voice-sockets.ts";
 
 export interface GoogleTtsOptions extends VoiceVendorOptions, GoogleAccount {
   /** Limits of the channels that differ from `googleVoiceLimits`. */
@@ -60,9 +60,6 @@ interface Speech {
   language: string;
   timeoutMs: number;
 }
-
-/** A call that got nothing for so long leaves its channel to die: a path that drops all packets looks like that. */
-const silentMs = 1000;
 
 /** gax tries again by itself unless it is told not to. */
 const callOptions = (timeoutMs: number) => ({ timeout: timeoutMs, retry: null });
@@ -160,7 +157,9 @@ export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
       const given = signal === undefined ? {} : { signal };
       const options = { ...callOptions(listTimeoutMs), ...given } as object;
       const [answer] = await client.listVoices({ languageCode }, options);
-      return (answer.voices ?? []).map(({ name, languageCodes }) => ({
+      // Names without a language are of models that this call doesn't ask: Google lists them, and refuses them.
+      const listed = (answer.voices ?? []).filter(({ name }) => languageOfVoice(name ?? "") !== "");
+      return listed.map(({ name, languageCodes }) => ({
         id: name ?? "",
         name: "",
         languages: languageCodes ?? [],
@@ -185,8 +184,10 @@ export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
       if (call.signal.aborted) return null;
       const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.nowMs()));
       const speech: Speech = { request, voice, language, timeoutMs };
-      return await (canStream(voice) ? speakStreaming : speakAtOnce)(client, speech, call);
+      const speakIt = canStream(voice) ? speakStreaming : speakAtOnce;
+      return voices.judge(await speakIt(client, speech, call), voice);
     } finally {
+      // A path that drops all packets looks like that: its channel gets no more calls.
       release(call.usage.audioMs === undefined && clock.nowMs() - leasedAtMs > silentMs);
     }
   }

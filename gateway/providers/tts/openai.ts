@@ -140,8 +140,7 @@ export function createOpenAiTts(options: VoiceVendorOptions): PooledVoice {
   return {
     name,
     model,
-    // A call is a connection here; those that are kept between calls are the pool's own secret.
-    pool: () => ({ open: inUse, inUse, waiting: 0 }),
+    pool: () => ({ ...(http.pool() ?? { open: inUse, waiting: 0 }), inUse }),
     stream: (request, context) =>
       streamFromVendor<TtsEvent>(name, context, async (call) => {
         inUse += 1;

@@ -1,6 +1,6 @@
 /** Which voice of a vendor speaks for a session's voice. */
 import type { ProviderFault } from "../provider.ts";
-import { keyFault } from "../vendor-fault.ts";
+import { keyFault, requestFault } from "../vendor-fault.ts";
 
 /** One of a vendor's voices. */
 export interface VendorVoice {
@@ -25,7 +25,15 @@ export interface VoiceBook {
    * is not known is never sent: anybody could have a vendor refuse it, and be taken for ill.
    */
   idOf(wanted: string): string;
+  /**
+   * What a refusal means of a call that was spoken with `id`. A voice that only sessions asked for is no fault of ours: it is
+   * forgotten, so that the next piece is spoken by the fallback, and nobody else is refused for it.
+   */
+  judge(fault: ProviderFault | null, id: string): ProviderFault | null;
 }
+
+/** What vendors refuse for the voice's sake: they don't know it, or sell it to others only. */
+const voiceRefusal = /voice|may not/;
 
 export function createVoiceBook(fallbackId: string): VoiceBook {
   let ids = new Map<string, string>();
@@ -43,6 +51,11 @@ export function createVoiceBook(fallbackId: string): VoiceBook {
         if (spoken !== "" && !fresh.has(spoken)) fresh.set(spoken, id);
       }
       ids = fresh;
+    },
+    judge(fault, id) {
+      if (fault?.blame !== "key" || id === fallbackId || !voiceRefusal.test(fault.message)) return fault;
+      for (const [name, known] of ids) if (known === id) ids.delete(name);
+      return requestFault("the vendor refused the session's voice");
     },
     idOf: (wanted) => (wanted === fallbackId ? fallbackId : (ids.get(wanted.toLowerCase()) ?? fallbackId)),
   };

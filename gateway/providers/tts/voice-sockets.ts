@@ -112,6 +112,9 @@ const poolFull: Readonly<ProviderFault> = fullFault("all connections to the vend
  */
 export const placeWait = { waitingMax: 32, waitMaxMs: 100 } as const;
 
+/** A connection on which a call heard nothing for so long is thought dead; less than a call is ever given (800 ms). */
+export const silentMs = 700;
+
 interface Waiting {
   key: string;
   /** With a socket that has a place, or a fault. */

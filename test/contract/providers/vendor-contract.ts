@@ -58,6 +58,7 @@ export function describeVendor(vendor: AnyVendorCase): void {
     describeCost(vendor, () => bench);
     describeFaults(vendor, () => bench);
     describeChecks(() => bench);
+    describeConnections(() => bench);
     describeCancelling(vendor, () => bench);
   });
 }
@@ -219,6 +220,25 @@ function describeChecks(bench: () => Bench): void {
   });
 }
 
+function describeConnections(bench: () => Bench): void {
+  it("tells how many connections it keeps and how many calls wait for one", async () => {
+    const { create, request, setFault } = bench();
+    await setFault({ kind: "hang" });
+    const provider = create();
+    const abort = new AbortController();
+    const events = collect(provider.stream(request, callContext(abort.signal)));
+    try {
+      await vi.waitFor(() => expect(provider.pool!()!.open).toBeGreaterThan(0));
+      expect(provider.pool!()!.waiting).toBe(0);
+    } finally {
+      abort.abort();
+      await events;
+      await setFault(null);
+      await provider.close?.();
+    }
+  });
+}
+
 function describeCancelling(vendor: AnyVendorCase, bench: () => Bench): void {
   it.each(["hang", "stall"] as const)(`ends within ${cancelWithinMs} ms of an abort (%s)`, async (kind) => {
     const { standins, create, request, setFault } = bench();
@@ -244,7 +264,10 @@ function describeCancelling(vendor: AnyVendorCase, bench: () => Bench): void {
       abort.abort();
       await clock.advance(cancelWithinMs);
       await reading;
-      expect(events.at(-1)).toMatchObject({ type: "end", outcome: "cancelled" });
+      const end = events.at(-1);
+      expect(end).toMatchObject({ type: "end", outcome: "cancelled" });
+      // What it was given to read is charged, though it never said how much that was.
+      if (vendor.stage === "ai") expect((end as EndEvent).usage.inputTokens).toBeGreaterThan(0);
       expect(getEventListeners(abort.signal, "abort")).toEqual([]);
     } finally {
       await setFault(null);
