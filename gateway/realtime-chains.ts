@@ -91,6 +91,7 @@ function voicePolicy(links: readonly TtsProvider[], language: string) {
   const own = /^en\b/i.test(language) ? links.find(({ name }) => name === "embedded") : undefined;
   return createTtsPolicy({
     plausible: links.some(({ name }) => name !== "scripted"),
+    speedOf: (link, ratio) => links.find(({ name }) => name === link)?.speedOf?.(ratio) ?? ratio,
     ...(own === undefined ? {} : { reference: createReferenceReader(own, readingVoice) }),
   });
 }

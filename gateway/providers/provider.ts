@@ -247,4 +247,7 @@ export type TtsEvent =
   /** Of a chain whose last voice failed in the middle, before its end: how much of the text was said. */
   | { type: "brokenOff"; saidCharacters: number };
 
-export type TtsProvider = Provider<TtsRequest, TtsEvent>;
+export interface TtsProvider extends Provider<TtsRequest, TtsEvent> {
+  /** How fast it speaks when it is asked for `ratio`; absent: as it is asked. */
+  speedOf?(ratio: number): number;
+}

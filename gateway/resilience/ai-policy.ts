@@ -64,6 +64,7 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
   let incomplete: AiChainEvent | null = null;
   /** A function call has begun and is not whole. */
   let writing = false;
+  let wrote = false;
   /** A call comes whole from some vendors, without a sign of it before. */
   const mayCall = request.tools.length > 0 && request.toolChoice !== "none";
   /** Calls that were handed on, by their ids: a vendor that repeats one must not run it twice. */
@@ -96,6 +97,7 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
       useful = false;
       anyEvent = false;
       writing = false;
+      wrote = false;
       incomplete = null;
       overlap = createOverlapCutter(said);
       return said === request.spokenPrefix ? request : { ...request, spokenPrefix: said };
@@ -104,6 +106,7 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
     take(event, out) {
       anyEvent = true;
       writing = event.type === "writing";
+      wrote ||= writing;
       if (event.type === "writing") return null;
       if (event.type === "text") {
         const broken = event.delta.search(rubbish);
@@ -125,8 +128,9 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
       hand(overlap.flush(), out, true);
       // After a whole sentence that was said before, nothing more to say is an answer; in mid-sentence, or out of
       // nothing, it is a fault.
-      if (!useful && !sentenceEnd.test(said) && called.size === 0)
-        return incomplete === null ? emptyAnswer : nothingWithinLimit;
+      const isCutCall = wrote && incomplete !== null;
+      if (!useful && !isCutCall && !sentenceEnd.test(said) && called.size === 0)
+        return incomplete !== null && request.maxOutputTokens !== null ? nothingWithinLimit : emptyAnswer;
       if (incomplete !== null) out.push(incomplete);
       return null;
     },
@@ -139,7 +143,7 @@ function createAiContinuation(request: AiRequest): Continuation<AiRequest, AiCha
   };
 }
 
-const sentenceEnd = /[.!?…。！？]["'”’»)\]]*\s*$/u;
+const sentenceEnd = /[.!?…。！？｡।॥۔؟]["'”’»)\]]*\s*$/u;
 
 /** Where the last whole word of `text` ends: after its last space, or its last character of a script without spaces. */
 function wordsEnd(text: string): number {

@@ -58,7 +58,7 @@ export function createOverlapCutter(said: string): OverlapCutter {
   function resolve(): string {
     // One equal word after a full stop is more likely a new sentence ("No. No one …"), unless it ends one as well.
     const repeated =
-      cutWords > 1 || (cutWords === 1 && (endsAlike || !/[.!?…。！？]["'”’)\]]*\s*$/u.test(said)));
+      cutWords > 1 || (cutWords === 1 && (endsAlike || !/[.!?…。！？।॥۔؟]["'”’)\]]*\s*$/u.test(said)));
     const rest = repeated ? buffer.slice(cutTo) : buffer;
     buffer = "";
     state = "joining";

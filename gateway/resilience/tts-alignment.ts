@@ -223,7 +223,9 @@ function warp(
   let before = new Float64Array(columns).fill(Number.POSITIVE_INFINITY);
   let now = new Float64Array(columns);
   let end: LikelyEnd = { row: 0, column: 0, likeliest: 0, cost: 0 };
-  let reach = Number.POSITIVE_INFINITY;
+  let cost = 0;
+  /** The furthest column that was believed. */
+  let furthest = 0;
   for (let row = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1) {
       const far = distance(spoken, row, known, column);
@@ -241,9 +243,11 @@ function warp(
       steps[row * columns + column] = best === diagonal ? 0 : best === alone ? 1 : 2;
     }
     const likely = likelyEnd(now, row);
-    reach += strideMax;
-    if (likely.column <= reach + leapMs / hopMs) end = likely;
-    reach = Math.min(reach, likely.column);
+    cost = likely.cost;
+    if (row === 0 || likely.column <= furthest + strideMax * (row - end.row) + leapMs / hopMs) {
+      end = likely;
+      furthest = Math.max(furthest, likely.column);
+    }
     [before, now] = [now, before];
   }
   const path = new Float64Array(rows).fill(end.column, end.row);
@@ -253,14 +257,19 @@ function warp(
     if (step !== 1) column -= 1;
     if (step !== 2) row -= 1;
   }
-  return { path, cost: end.cost, end: end.likeliest };
+  return { path, cost, end: end.likeliest };
 }
 
 function likelyEnd(totals: Float64Array, row: number): LikelyEnd {
-  const means = totals.map((total, column) => total / (row + column + 1));
-  const cost = means.reduce((least, mean) => Math.min(least, mean), Number.POSITIVE_INFINITY);
-  const column = means.findIndex((mean) => mean <= cost * likelyRatio);
-  return { row, column, likeliest: means.indexOf(cost), cost };
+  let cost = Number.POSITIVE_INFINITY;
+  let likeliest = 0;
+  for (let column = 0; column < totals.length; column += 1) {
+    const mean = totals[column]! / (row + column + 1);
+    if (mean < cost) [cost, likeliest] = [mean, column];
+  }
+  let column = 0;
+  while (totals[column]! / (row + column + 1) > cost * likelyRatio) column += 1;
+  return { row, column, likeliest, cost };
 }
 
 function distance(spoken: Float32Array, row: number, known: Float32Array, column: number): number {

@@ -23,6 +23,8 @@ const gapLeastMs = 60;
 export interface TtsPolicyOptions {
   /** Audio much too long or too short for its text is a failure. Off for voices that don't speak (tones in tests). */
   plausible?: boolean;
+  /** How fast a link speaks that is asked for `ratio`: not every voice can be as slow or fast. Absent: as it is asked. */
+  speedOf?(link: string, ratio: number): number;
   /** Reads the same text with known word times, to find out where a voice without them was; absent: estimated. */
   reference?: ReferenceReader;
 }
@@ -50,6 +52,8 @@ export const ttsPolicy = createTtsPolicy();
 
 class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
   readonly #request: TtsRequest;
+  /** As the link speaks it. */
+  #spoken: TtsRequest;
   readonly #options: TtsPolicyOptions;
   readonly #context: CallContext | undefined;
   readonly #tokens: SpokenToken[];
@@ -65,7 +69,7 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
   #starvedMs = 0;
 
   constructor(request: TtsRequest, options: TtsPolicyOptions, context: CallContext | undefined) {
-    this.#request = request;
+    this.#request = this.#spoken = request;
     this.#options = options;
     this.#context = context;
     this.#tokens = spokenTokens(request.text);
@@ -128,7 +132,7 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
     }
     if (link.marked) return this.#leave(placeByMarks(link), out);
     const { reference } = this.#options;
-    return placeBySound(link, this.#request, reference, this.#context).then((place) =>
+    return placeBySound(link, this.#spoken, reference, this.#context).then((place) =>
       this.#leave(place, out),
     );
   }
@@ -145,10 +149,12 @@ class TtsContinuation implements Continuation<TtsRequest, TtsEvent> {
   }
 
   #open(name: string): TtsLink {
-    const { plausible = false } = this.#options;
+    const { plausible = false, speedOf } = this.#options;
+    const { speedRatio } = this.#request;
+    this.#spoken = { ...this.#request, speedRatio: speedOf?.(name, speedRatio) ?? speedRatio };
     const notes = voiceNotes(this.#context?.conversation, name);
     return new TtsLink({
-      request: this.#request,
+      request: this.#spoken,
       tokens: this.#tokens.slice(this.#nextToken),
       ...{ plausible, notes, joins: this.#offset > 0 },
     });

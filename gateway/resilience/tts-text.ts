@@ -68,7 +68,7 @@ function isLetter(char: string): boolean {
 
 function pauseAfter(written: string): number {
   if (isLetter(written.at(-1)!)) return 0;
-  if (/[.!?…。！？]["'”’)\]]*$/u.test(written)) return stopPauseMs;
+  if (/[.!?…。！？।॥۔؟]["'”’)\]]*$/u.test(written)) return stopPauseMs;
   return /[,;:，；：、—–]["'”’)\]]*$/u.test(written) ? clausePauseMs : 0;
 }
 

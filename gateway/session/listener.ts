@@ -5,7 +5,7 @@ import type { Transcriber, TranscriptionEvent } from "../turn/transcription.ts";
 import type { AudioFormat } from "./domain.ts";
 import type { SessionEvent } from "./events.ts";
 import { decodeToSpeechRate } from "./samples.ts";
-import type { SessionState } from "./state.ts";
+import { type SessionState, spokenLanguage } from "./state.ts";
 import { prefixPaddingMs } from "./turn-taking/turn-end.ts";
 import { UtteranceAudio, wholeAudio } from "./utterance-audio.ts";
 
@@ -86,11 +86,11 @@ export class Listener {
   async #hear(itemId: string, { audio, abort }: Listening): Promise<Settled> {
     const { transcriber, session, dispatch } = this.#options;
     const { tenant, config } = session();
-    const { language, prompt } = config.input.transcription ?? {};
+    const { prompt } = config.input.transcription ?? {};
     const options = {
       tenant,
       conversation: this.#options.conversation,
-      ...(language === undefined ? {} : { language }),
+      ...spokenLanguage(config),
       ...(prompt === undefined ? {} : { prompt }),
     };
     const { signal } = abort;

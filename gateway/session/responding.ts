@@ -7,7 +7,14 @@ import type { AudioFormat, Item, ResponseParams } from "./domain.ts";
 import { finish, messageItem, partOf, view } from "./ending.ts";
 import type { SessionEvent } from "./events.ts";
 import { itemsToMessages, joinPieces, toMessages } from "./history.ts";
-import type { ActiveResponse, BrokenReply, OwedReply, SpokenPiece, TurnSoFar } from "./state.ts";
+import {
+  type ActiveResponse,
+  type BrokenReply,
+  type OwedReply,
+  type SpokenPiece,
+  spokenLanguage,
+  type TurnSoFar,
+} from "./state.ts";
 import { audioPart, listenToItem, maxPending, newItem, tooManyPending } from "./user-items.ts";
 
 type Event<Type extends SessionEvent["type"]> = Extract<SessionEvent, { type: Type }>;
@@ -204,7 +211,6 @@ export function outputRateHz(format: AudioFormat): 8000 | 16000 | 24000 {
 function startReply(change: Change, response: ActiveResponse, resumed?: Resumption): void {
   const { config, tenant, items } = change.state;
   const { plan } = response;
-  const language = config.input.transcription?.language;
   const request: ReplyRequest = {
     responseId: response.id,
     tenant,
@@ -219,11 +225,14 @@ function startReply(change: Change, response: ActiveResponse, resumed?: Resumpti
     sampleRateHz: outputRateHz(response.format),
     spokenPrefix: "",
     ledger: response.ledger,
-    ...(language === undefined ? {} : { language }),
+    ...spokenLanguage(config),
+    ...(response.outOfBand ? { outOfBand: true as const } : {}),
     ...(plan.apology === null ? {} : { apology: plan.apology }),
     ...(resumed ? resume(resumed) : {}),
   };
-  change.updateResponse(response.id, { request });
+  // The words that a held one waited for are there.
+  const held = response.held === "waiting" ? "answering" : response.held;
+  change.updateResponse(response.id, { request, held });
   change.effect({ type: "startReply", request, format: response.format });
 }
 

@@ -264,3 +264,9 @@ export function openSession(init: {
     alarms: {},
   };
 }
+
+/** The language that the session names; clients send "" for none. */
+export function spokenLanguage({ input }: SessionConfig): { language?: string } {
+  const { language = "" } = input.transcription ?? {};
+  return language === "" ? {} : { language };
+}

@@ -289,7 +289,7 @@ class Reply {
   #tellSpare(provider: string): void {
     const { spareAi, prepared } = this.#options;
     const { conversation } = this.#control;
-    if (spareAi === undefined || conversation === undefined) return;
+    if (spareAi === undefined || conversation === undefined || this.#request.outOfBand) return;
     if (provider !== spareAi) {
       conversation.spareTold = false;
       return;

@@ -21,6 +21,8 @@ export interface ReplyRequest {
   spokenPrefix: string;
   /** Set: nothing is asked of the AI; this is said (the rest of a reply that was broken off), after `spokenPrefix` of it. */
   recital?: string;
+  /** Beside the conversation: nobody in it hears that. */
+  outOfBand?: true;
   /** The turn's line of time so far; the reply goes on with it. */
   ledger: Ledger;
   /** Set: nothing is asked of the AI; the prepared sentence for this code is spoken and the reply ends failed with it. */

@@ -180,7 +180,7 @@ function readGap(
   if (gap === " ") return { kind: "space", cut: to };
   const next = String.fromCodePoint(buffer.codePointAt(to) ?? 32);
   const newline = gap.lastIndexOf("\n");
-  const mark = gap.search(/[.!?…。！？｡,;:，；：、—–-]/u);
+  const mark = gap.search(/[.!?…。！？｡।॥۔؟,;:，；：、،؛—–-]/u);
   if (newline >= 0) return readLineBreak(gap, from, newline, mark, isLower(next));
   if (mark < 0) return spaceIn(gap, from);
   const wide = /[。！？｡，；：、]/u.test(gap[mark]!);
@@ -190,7 +190,7 @@ function readGap(
   if (!spaced && !wide && gap[mark] !== "—") return spaceIn(gap, from);
   const run = gap.slice(mark, end);
   if (/[-–]/.test(gap[mark]!)) return mark > 0 && spaced ? { kind: "clause", cut } : spaceIn(gap, from);
-  if (/^[,;:，；：、—]/u.test(run)) return { kind: "clause", cut };
+  if (/^[,;:，；：、،؛—]/u.test(run)) return { kind: "clause", cut };
   const kind = readStop(buffer, from, run, next, lowerCaseText, nextWord);
   return kind === null ? null : { kind, cut };
 }
@@ -206,7 +206,7 @@ function readStop(
 ): "space" | "clause" | "sentence" | null {
   const lowerNext = isLower(next);
   if (lowerNext && [...run].some((char) => quotes.includes(char))) return "clause";
-  if (/[。！？｡]/u.test(run)) return "sentence";
+  if (/[。！？｡।॥۔؟]/u.test(run)) return "sentence";
   if (/^(?:\.{2,}|…)/u.test(run)) return lowerNext ? "clause" : "sentence";
   if (lowerNext && !lowerCaseText) return run.startsWith(".") ? "space" : "clause";
   if (!run.startsWith(".")) return "sentence";
@@ -237,7 +237,7 @@ function spaceIn(gap: string, from: number): Gap {
 /** The end of a run of marks and what closes after it. */
 function markEnd(gap: string, mark: number): number {
   let end = mark + 1;
-  while (end < gap.length && (closers.includes(gap[end]!) || /[.!?…。！？｡]/u.test(gap[end]!))) end += 1;
+  while (end < gap.length && (closers.includes(gap[end]!) || /[.!?…。！？｡।॥۔؟]/u.test(gap[end]!))) end += 1;
   return end;
 }
 

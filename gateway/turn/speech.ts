@@ -265,7 +265,8 @@ export class Speech {
       ...(conversation === undefined ? {} : { conversation }),
       ...(knowsPlaying ? { unplayedMs: () => this.unplayedMs(piece.index) } : {}),
     };
-    const samplesMax = (limits.pieceAudioMaxMs / 1000) * request.sampleRateHz;
+    const pieceMaxMs = limits.pieceAudioMaxMs / Math.min(1, request.speedRatio);
+    const samplesMax = (pieceMaxMs / 1000) * request.sampleRateHz;
     let samples = 0;
     let fault: ProviderFault | null = unknownFault;
     try {

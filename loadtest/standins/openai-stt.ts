@@ -6,6 +6,8 @@ import type { CallPlan, FaultKind, Standin, StandinWorld } from "./standin.ts";
 /** OpenAI's limit for a file. */
 const maxBodyBytes = 25 * 1024 * 1024;
 const wavHeaderBytes = 44;
+/** What the newest models let themselves be told. */
+const knownLanguages = ["de", "en", "es", "fr", "no"];
 
 /** What these faults are; `code` is what the SDK finds in the error's body. */
 const refusals: Partial<Record<FaultKind, { status: number; code: string }>> = {
@@ -72,8 +74,16 @@ async function answer(
     plan.end("failed");
     return refuse(response, 400, "invalid_request");
   }
+  const model = String(form.get("model"));
+  const languages = form.getAll("languages[]").map(String);
+  plan.note({ languages: [...languages, ...form.getAll("language").map(String)] });
+  // The newest models take the list, and only what they know in it; the single field is nothing to them.
+  if (model.startsWith("gpt-transcribe") && languages.some((one) => !knownLanguages.includes(one))) {
+    plan.end("failed");
+    return refuse(response, 400, "invalid_value");
+  }
   if (!(await plan.wait(plan.firstMs))) return;
-  tell(world, plan, { pcm, model: String(form.get("model")) }, response);
+  tell(world, plan, { pcm, model }, response);
 }
 
 /** Models are charged by the minute, begun seconds full, or by tokens. */

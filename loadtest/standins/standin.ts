@@ -104,6 +104,8 @@ export interface CallDetail {
   sampleRateHz?: number;
   /** What the client takes it for, where it isn't told otherwise. */
   askedRateHz?: number;
+  /** What a recogniser was told that is spoken. */
+  languages?: string[];
   pcm?: Int16Array;
   words?: { text: string; fromSample: number }[];
   toolCall?: string;

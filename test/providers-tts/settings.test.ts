@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { languageOfVoice } from "../../gateway/providers/tts/google.ts";
+import { createVoiceBook, refusedVoice } from "../../gateway/providers/tts/vendor-voices.ts";
+import { keyFault } from "../../gateway/providers/vendor-fault.ts";
 import { openStage, say, type VoiceStage, voices } from "./voice-stage.ts";
 
 let stage: VoiceStage | null = null;
@@ -106,6 +108,30 @@ describe("ElevenLabs' model", () => {
     stage = await openStage(voices.elevenlabs!);
     await stage.provider.warm?.();
     expect((await say(stage, { language })).end.outcome).toBe("completed");
+  });
+});
+
+it("ElevenLabs is not blamed for a language that nobody knew it does not speak", async () => {
+  stage = await openStage(voices.elevenlabs!);
+  const { end } = await say(stage, { language: "th" });
+  expect(end).toMatchObject({ outcome: "failed", error: { blame: "request" } });
+});
+
+describe("a vendor's voices", () => {
+  const book = createVoiceBook("fallback");
+  const refused = (message: string) => book.judge(keyFault(message), "v1")?.blame;
+
+  it("are known after a refusal that was about the key, and forgotten after one that was about them", () => {
+    book.learn([{ id: "v1", name: "Own", languages: [] }]);
+    expect([refused("the vendor refused: the key may not do that (403)"), book.idOf("own")]).toEqual([
+      "key",
+      "v1",
+    ]);
+    expect([refused(`${refusedVoice}, or not in that language`), book.idOf("own")]).toEqual([
+      "request",
+      "fallback",
+    ]);
+    expect(book.judge(keyFault(refusedVoice), "fallback")?.blame).toBe("key");
   });
 });
 

@@ -152,7 +152,7 @@ it("a kept socket that answers no ping is given up", async () => {
   await warmed;
 });
 
-it("is thought dead by a call that had the least time that one is given", () => {
+it("a silent socket is thought dead also by a call that had the least time that one is given", () => {
   expect(silentMs).toBeLessThan(promptLeastMs);
 });
 

@@ -15,6 +15,10 @@ const call = (callId: string): Step<AiChainEvent> => ({
 const dies: Step<AiChainEvent> = { fail: "provider_unavailable" };
 
 async function run(...links: ReturnType<typeof ai>[]) {
+  return runWith(request, ...links);
+}
+
+async function runWith(asked: AiRequest, ...links: ReturnType<typeof ai>[]) {
   const clock = createFakeClock();
   const useful: string[] = [];
   const observer = {
@@ -23,7 +27,7 @@ async function run(...links: ReturnType<typeof ai>[]) {
     ended: () => undefined,
   };
   const context = { ...openContext(clock), observer };
-  const events = await clock.until(collect(createChain(links, aiPolicy).stream(request, context)));
+  const events = await clock.until(collect(createChain(links, aiPolicy).stream(asked, context)));
   const said = events.map((event) => (event.type === "text" ? event.delta : "")).join("");
   const calls = events.flatMap((event) => (event.type === "toolCall" ? [event.callId] : []));
   return { said, calls, useful, events, end: events.at(-1) };
@@ -78,7 +82,18 @@ describe("an answerer that uses up the limit", () => {
   it("before its first word has said nothing: the next one answers, and nobody is blamed", async () => {
     const { said, end } = await run(ai("a", limit), ai("b", text("Hello.")));
     expect([said, end]).toMatchObject(["Hello.", { outcome: "completed", provider: "b" }]);
-    expect((await run(ai("a", limit))).end).toMatchObject({ outcome: "failed", error: { blame: "request" } });
+    const alone = await runWith({ ...request, maxOutputTokens: 50 }, ai("a", limit));
+    expect(alone.end).toMatchObject({ outcome: "failed", error: { blame: "request" } });
+  });
+
+  it("of its own, where the caller set none, is to blame", async () => {
+    const { end } = await run(ai("a", limit));
+    expect(end).toMatchObject({ outcome: "failed", error: { message: "The answer was empty." } });
+  });
+
+  it("in the middle of a tool call is told so: the caller may raise it", async () => {
+    const { events } = await run(ai("a", { give: { type: "writing" } }, limit), ai("b", text("never")));
+    expect(events.map(({ type }) => type)).toEqual(["incomplete", "end"]);
   });
 
   it("in mid-answer is told so, once", async () => {

@@ -4,7 +4,7 @@ import { createNoiseWatch, noiseMs } from "../../gateway/resilience/tts-audio.ts
 import { innerSilenceMaxMs } from "../../gateway/resilience/tts-link.ts";
 import { resampleWhole } from "../../workers/speech/resample.ts";
 import { createFakeProvider, sound, word } from "./fake-providers.ts";
-import { flite, rate, reader, run, sentences } from "./voice-stage.ts";
+import { flite, rate, reader, run, saying, sentences } from "./voice-stage.ts";
 
 describe("what is no speech", () => {
   const well = () =>
@@ -87,6 +87,17 @@ describe("what is no speech", () => {
     const long = await run([endless, well()], {}, { plausible: true });
     expect(long.attempts[0]).toMatchObject({ provider: "endless", outcome: "failed" });
     expect(long.samples.length / rate).toBeLessThan(40);
+  });
+
+  it("is not a voice that does not speak as slowly as it was asked to", async () => {
+    const next = well();
+    const { attempts } = await run(
+      [saying("slt", { marks: false }), next],
+      { speedRatio: 0.3 },
+      { plausible: true, reference: reader, speedOf: (name, ratio) => (name === "slt" ? 1 : ratio) },
+    );
+    expect(attempts).toMatchObject([{ provider: "slt", outcome: "completed" }]);
+    expect(next.calls).toHaveLength(0);
   });
 
   it("is a voice that falls silent, though it tells of words: those are said by the next one", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { toMessages } from "../../gateway/session/history.ts";
 import { comfortEveryMs, holdAgainMs, soundDueAtMs } from "../../gateway/session/holding.ts";
+import { samplesPerMs } from "../../gateway/session/state.ts";
 import { Conversation } from "./conversation.ts";
 import { withDetection } from "./session-fixtures.ts";
 
@@ -153,6 +154,21 @@ describe("a speaker who hears nothing", () => {
     const starts = talk.effectsOf("startReply");
     expect(starts).toHaveLength(1);
     expect(starts[0]!.request.messages.map(({ role }) => role)).toEqual(["user", "user"]);
+  });
+
+  it("that its client asked for is owed an answer once the words are there", () => {
+    const talk = new Conversation();
+    talk.receivedMs = 1_500;
+    talk.command({ type: "commitInput", atSample: 1_500 * samplesPerMs });
+    const committed = talk.spokenId;
+    talk.command({ type: "createResponse", params: { outOfBand: false } });
+    talk.step({ type: "soundOverdue" });
+    hearSentence(talk);
+    talk.transcribed("What is it?", committed);
+    expect(talk.effectsOf("startReply")).toHaveLength(1);
+    talk.speak(4_000, 5_000);
+    talk.transcribed("");
+    expect(talk.effectsOf("startReply")).toHaveLength(2);
   });
 
   it("is owed the answer still when a noise cut the sentence off", () => {

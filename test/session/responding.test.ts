@@ -20,6 +20,19 @@ describe("a response", () => {
     expect(textOf(talk.of("responseDone")[0]?.response.output[0])).toBe("Hello. How are you?");
   });
 
+  it.each([
+    ["de", { language: "de" }],
+    ["", {}],
+    [undefined, {}],
+  ])("is asked for in the session's language (%j)", (language, asked) => {
+    const config = sessionConfig({});
+    const transcription = language === undefined ? null : { language };
+    const talk = new Conversation({ ...config, input: { ...config.input, transcription } });
+    talk.command(ask);
+    const { request } = talk.effectsOf("startReply")[0]!;
+    expect("language" in request ? { language: request.language } : {}).toEqual(asked);
+  });
+
   it("in text says text events", () => {
     const talk = asked({ outputModality: "text" });
     const { responseId } = talk;

@@ -153,6 +153,12 @@ describe("when providers fail", () => {
     expect(end).toMatchObject({ outcome: "failed", error: { code: "provider_rejected" } });
   });
 
+  it("lets one speak to its end that speaks as slowly as it was asked to", async () => {
+    const slow: FakeTts = createFakeProvider("tts", () => Array(80).fill(sound(8_000)));
+    const { end } = await runReply({ tts: [slow], request: { speedRatio: 0.5 } });
+    expect(end).toMatchObject({ outcome: "completed" });
+  });
+
   it("ends failed when a stage breaks its contract", async () => {
     const broken = {
       name: "ai",

@@ -46,6 +46,8 @@ describe("later pieces", () => {
     ["# Title\nText here.", ["# Title\n", "Text here."]],
     ["It is three. 4 is more.", ["It is three. ", "4 is more."]],
     ["これは文です。次の文です。", ["これは文です。", "次の文です。"]],
+    ["नमस्ते दोस्त। आप कैसे हैं। ठीक।", ["नमस्ते दोस्त। ", "आप कैसे हैं। ", "ठीक।"]],
+    ["کیا حال ہے؟ میں ٹھیک ہوں۔ شکریہ۔", ["کیا حال ہے؟ ", "میں ٹھیک ہوں۔ ", "شکریہ۔"]],
     ["Great job! 🎉 Let us go on.", ["Great job! 🎉 ", "Let us go on."]],
     ["It ended in 2024. Then came more.", ["It ended in 2024. ", "Then came more."]],
     ["No. No one came.", ["No. ", "No one came."]],

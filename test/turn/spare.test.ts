@@ -46,6 +46,15 @@ describe("the spare that answers", () => {
     expect((await runReply(setting([dead(), embedded()]))).pieces[0]).toBe(`${told} `);
   });
 
+  it("says nothing of it beside the conversation, and says so in the conversation later", async () => {
+    conversation.spareTold = false;
+    const aside = { modality: "text", outOfBand: true } as const;
+    const beside = await runReply(setting([dead(), embedded()], { request: aside }));
+    const written = beside.events.map((event) => (event.type === "text" ? event.delta : "")).join("");
+    expect(written).toBe("It is late.");
+    expect((await runReply(setting([dead(), embedded()]))).pieces[0]).toBe(`${told} `);
+  });
+
   it("says so again when the caller spoke over it", async () => {
     conversation.spareTold = false;
     await runReply(setting([dead(), embedded()]));

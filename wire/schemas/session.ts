@@ -110,7 +110,8 @@ export const transcriptionSchema = z.object({
     z
       .string()
       .max(eventLimits.languageChars)
-      .regex(/^[A-Za-z0-9-]*$/),
+      // "" is none.
+      .regex(/^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?$/),
   ),
   prompt: optional(z.string().max(eventLimits.transcriptionPromptChars)),
 });

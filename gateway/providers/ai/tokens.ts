@@ -15,7 +15,7 @@ export function tokensOfWords(words: number): number {
 
 /**
  * Runs `answer`. What a vendor was given to read is charged, also where the call was given up before it said how much that
- * was; a refusal says that it read nothing.
+ * was: the most that it can have read. A refusal says that it read nothing.
  */
 export async function countRead<T>(
   { signal, usage }: Pick<StreamCall<never>, "signal" | "usage">,

@@ -6,6 +6,7 @@ import type { EarVendorOptions } from "../vendor-options.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
 import { DeepgramListening } from "./deepgram-listening.ts";
 import { DeepgramSocket, deepgramKeepAliveMs } from "./deepgram-socket.ts";
+import { isoLanguage } from "./iso-language.ts";
 import { deepgramPhraseLimits, phrasesOf } from "./prompt-phrases.ts";
 
 const defaultUrl = "https://api.deepgram.com";
@@ -78,11 +79,8 @@ const taggedLanguages = (
 
 /** A language as Deepgram takes it: without its region, but where it knows that. */
 export function deepgramLanguage(language: string): string {
-  const [base = "", ...rest] = language.replaceAll("_", "-").split("-");
-  const wanted = [base.toLowerCase(), ...rest].join("-").toLowerCase();
-  const tagged = taggedLanguages.find((tag) => tag.toLowerCase() === wanted);
-  if (tagged !== undefined) return tagged;
-  return /^(nb|nn)$/i.test(base) ? "no" : base.toLowerCase();
+  const wanted = language.replaceAll("_", "-").toLowerCase();
+  return taggedLanguages.find((tag) => tag.toLowerCase() === wanted) ?? isoLanguage(language);
 }
 
 const allInUse: Readonly<ProviderFault> = fullFault("all connections to the recogniser are in use");

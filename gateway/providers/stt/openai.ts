@@ -8,6 +8,7 @@ import { faultFromError, keyFault, malformedAnswer, vendorFault } from "../vendo
 import { createVendorHttp, type ReadRefusal, type VendorHttp } from "../vendor-http.ts";
 import type { EarVendorOptions } from "../vendor-options.ts";
 import { streamFromVendor } from "../vendor-stream.ts";
+import { isoLanguage } from "./iso-language.ts";
 import { type Recogniser, transcribeAtPauses } from "./pause-transcription.ts";
 import { isBrokenText } from "./running-transcript.ts";
 import { wavOf } from "./wav.ts";
@@ -20,6 +21,10 @@ const settleMs = 150;
 const leastSamples = 3_200;
 /** Whisper reads 224 tokens of a prompt. */
 const maxPromptChars = 800;
+/** A refusal that the language may be the reason of. */
+const badRequest = /\(4(00|22)\)/;
+/** Languages whose refusal is remembered. */
+const languagesMax = 200;
 /** A request's own limit, for one that nobody waits for any more; the chain's deadlines come first. */
 const requestMs = 60_000;
 
@@ -29,10 +34,28 @@ export function createOpenAiStt(options: EarVendorOptions): SttProvider & { read
   const http = createVendorHttp(options.clock, readRefusal);
   const client = createClient(options, http);
   let inFlight = 0;
+  /** Languages that the vendor refused to be told; it hears them all the same. */
+  const refused = new Set<string>();
 
   async function transcribe(
     pcm: Int16Array,
-    { language, prompt }: Pick<SttRequest, "language" | "prompt">,
+    asked: Pick<SttRequest, "language" | "prompt">,
+    signal: AbortSignal,
+    meter?: Meter,
+  ): Promise<string | ProviderFault> {
+    const language = isoLanguage(asked.language ?? options.language);
+    const isTold = language !== "" && !refused.has(language);
+    const heard = await send(pcm, isTold ? language : "", asked.prompt, signal, meter);
+    if (!isTold || typeof heard === "string" || !badRequest.test(heard.message)) return heard;
+    const again = await send(pcm, "", asked.prompt, signal, meter);
+    if (typeof again === "string" && refused.size < languagesMax) refused.add(language);
+    return again;
+  }
+
+  async function send(
+    pcm: Int16Array,
+    language: string,
+    prompt: string | undefined,
     signal: AbortSignal,
     meter?: Meter,
   ): Promise<string | ProviderFault> {
@@ -44,7 +67,7 @@ export function createOpenAiStt(options: EarVendorOptions): SttProvider & { read
         {
           file: new File([wavOf(samples)], "speech.wav", { type: "audio/wav" }),
           ...{ model, response_format: "json" },
-          language: primaryLanguage(language ?? options.language),
+          ...(language === "" ? {} : languageFor(model, language)),
           ...(prompt === undefined ? {} : { prompt: prompt.slice(0, maxPromptChars) }),
         },
         { signal },
@@ -153,7 +176,7 @@ function padded(pcm: Int16Array): Int16Array {
   return long;
 }
 
-/** "en" of "en-US": the API takes ISO 639-1. */
-function primaryLanguage(language: string): string {
-  return language.split("-")[0]!.toLowerCase();
+/** The newest models are told languages that there may be, and don't know the field for the one. */
+function languageFor(model: string, language: string): { languages: string[] } | { language: string } {
+  return model.startsWith("gpt-transcribe") ? { languages: [language] } : { language };
 }

@@ -24,6 +24,7 @@ import { askVendor } from "./vendor-request.ts";
 import {
   clampSpeed,
   createVoiceBook,
+  refusedVoice,
   unknownVoiceFault,
   type VendorVoice,
   voiceLanguageFault,
@@ -74,7 +75,7 @@ const wordsMax = 5000;
 /** All sockets serve all voices. */
 const poolKey = "tts";
 
-const unknownVoice = keyFault("the vendor does not know the voice");
+const unknownVoice = keyFault(refusedVoice);
 const unknownModel = keyFault("the vendor does not know the model");
 
 /** What the vendor's code means, in an error message or an HTTP refusal; null for one that its status says as well. */
@@ -131,9 +132,14 @@ interface SpokenAs {
   language: string;
 }
 
+/** Only the newer models have a setting for it. */
+function speedOf(ratio: number, model: string): number {
+  const isOld = /^sonic-?(2|turbo|english|multilingual|$)/.test(model);
+  return isOld ? 1 : clampSpeed(ratio, slowestRatio, fastestRatio);
+}
+
 function messageOf(contextId: string, request: TtsRequest, { model, voice, language }: SpokenAs): object {
-  const speed = clampSpeed(request.speedRatio, slowestRatio, fastestRatio);
-  const hasSpeed = speed !== 1 && !/^sonic-?(2|turbo|english|multilingual|$)/.test(model);
+  const speed = speedOf(request.speedRatio, model);
   return {
     model_id: model,
     transcript: request.text,
@@ -144,7 +150,7 @@ function messageOf(contextId: string, request: TtsRequest, { model, voice, langu
     add_timestamps: true,
     use_normalized_timestamps: false,
     continue: false,
-    ...(hasSpeed ? { generation_config: { speed } } : {}),
+    ...(speed !== 1 ? { generation_config: { speed } } : {}),
   };
 }
 
@@ -260,6 +266,7 @@ export function createCartesiaTts(options: CartesiaTtsOptions): PooledVoice {
   return {
     name: "cartesia",
     model,
+    speedOf: (ratio) => speedOf(ratio, model),
     pool: () => sockets.figures,
     stream: (request, context) =>
       streamFromVendor<TtsEvent>("cartesia", context, async (call) => {

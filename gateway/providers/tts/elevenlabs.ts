@@ -18,6 +18,7 @@ import {
   baseLanguage,
   clampSpeed,
   createVoiceBook,
+  refusedVoice,
   unknownVoiceFault,
   type VendorVoice,
   voiceLanguageFault,
@@ -70,7 +71,6 @@ export function elevenLabsFault(code: string): ProviderFault {
     case "unauthorized":
       return keyFault("the vendor refused the key");
     case "missing_permissions":
-    case "only_for_creator+":
     case "subscription_required":
       return keyFault("the vendor refused: the key may not do that");
     case "quota_exceeded":
@@ -79,7 +79,8 @@ export function elevenLabsFault(code: string): ProviderFault {
     case "voice_id_does_not_exist":
     case "voice_does_not_exist":
     case "voice_not_found":
-      return keyFault("the vendor does not know the voice");
+    case "only_for_creator+":
+      return keyFault(`${refusedVoice}, or does not give it to this account`);
     case "model_id_does_not_exist":
     case "model_not_found":
     case "invalid_model_id":
@@ -96,6 +97,8 @@ export function elevenLabsFault(code: string): ProviderFault {
     case "text_too_long":
     case "content_policy_violation":
     case "invalid_request":
+    case "unsupported_language":
+    case "language_not_supported":
       return requestFault("the vendor refused the request");
   }
   return vendorFault("the vendor failed in the stream");
@@ -141,8 +144,10 @@ function socketKey(voice: string, model: string, language: string, sampleRateHz:
   return `${encodeURIComponent(voice)}/multi-stream-input?${query}`;
 }
 
+const speedOf = (ratio: number) => clampSpeed(ratio, slowestRatio, fastestRatio);
+
 function speechOf(contextId: string, request: TtsRequest, call: StreamCall<TtsEvent>): ContextSpeech {
-  const speedRatio = clampSpeed(request.speedRatio, slowestRatio, fastestRatio);
+  const speedRatio = speedOf(request.speedRatio);
   const intake = openAudioIntake(call, request, request.sampleRateHz);
   const reader = createAlignmentReader(request.text);
   const receivedMs = () => (intake.samples * 1000) / request.sampleRateHz;
@@ -241,6 +246,7 @@ export function createElevenLabsTts(options: ElevenLabsTtsOptions): PooledVoice 
   return {
     name: "elevenlabs",
     model,
+    speedOf,
     pool: () => sockets.figures,
     stream: (request, context) =>
       streamFromVendor<TtsEvent>("elevenlabs", context, async (call) => {
@@ -251,10 +257,10 @@ export function createElevenLabsTts(options: ElevenLabsTtsOptions): PooledVoice 
         return voices.judge(await speakInContext(sockets, key, contextId, request, call, speech), voice);
       }),
     async warm() {
-      const key = socketKey(configured, model, languageOf(undefined), 24000);
       const late = AbortSignal.timeout(elevenLabsLimits.connectMs);
       const learning = [learnVoices(late), learnLanguages(late)];
-      await Promise.all([sockets.warm(key), ...learning.map((learnt) => learnt.catch(() => undefined))]);
+      await Promise.all(learning.map((learnt) => learnt.catch(() => undefined)));
+      await sockets.warm(socketKey(configured, model, languageOf(undefined), 24000));
     },
     check: (signal) =>
       probe(() => checkVoice(signal), signal, faultFromError, options.url === null ? null : believed),

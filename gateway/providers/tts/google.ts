@@ -10,7 +10,13 @@ import type { GoogleAccount, VoiceVendorOptions } from "../vendor-options.ts";
 import { type StreamCall, streamFromVendor } from "../vendor-stream.ts";
 import { createGoogleVoiceChannels, type GoogleChannelLimits, googleVoiceLimits } from "./google-channels.ts";
 import { openAudioIntake } from "./vendor-audio.ts";
-import { createVoiceBook, unknownVoiceFault, type VendorVoice, voiceLanguageFault } from "./vendor-voices.ts";
+import {
+  createVoiceBook,
+  refusedVoice,
+  unknownVoiceFault,
+  type VendorVoice,
+  voiceLanguageFault,
+} from "./vendor-voices.ts";
 import { type PooledVoice, silentMs } from "./voice-sockets.ts";
 
 export interface GoogleTtsOptions extends VoiceVendorOptions, GoogleAccount {
@@ -38,11 +44,13 @@ export function languageOfVoice(voice: string): string {
   return /^[a-z]{2,3}(-[A-Za-z]{4})?-([A-Z]{2}|\d{3})(?=-)/.exec(voice)?.[0] ?? "";
 }
 
+const namesLanguage = /^[a-z]{2,3}(-[a-z]{4})?-([a-z]{2}|\d{3})-/i;
+
 /** What Google means by "invalid argument" is told by its text alone, and that stays here. */
 function faultOf(err: unknown): ProviderFault {
   const { code, details } = (err ?? {}) as { code?: unknown; details?: unknown };
   if (code === 3 && /voice|language|speaking rate|sample rate/i.test(String(details ?? ""))) {
-    return keyFault("the vendor does not know the voice, or not in that language (gRPC 3)");
+    return keyFault(`${refusedVoice}, or not in that language (gRPC 3)`);
   }
   return faultFromError(err);
 }
@@ -157,9 +165,10 @@ export function createGoogleTts(options: GoogleTtsOptions): PooledVoice {
       const given = signal === undefined ? {} : { signal };
       const options = { ...callOptions(listTimeoutMs), ...given } as object;
       const [answer] = await client.listVoices({ languageCode }, options);
-      // Names without a language are of models that this call doesn't ask: Google lists them, and refuses them.
-      const listed = (answer.voices ?? []).filter(({ name }) => languageOfVoice(name ?? "") !== "");
-      return listed.map(({ name, languageCodes }) => ({
+      const listed = answer.voices ?? [];
+      // Beside names with a language those without are of models that this call doesn't ask: Google lists and refuses them.
+      const named = listed.filter(({ name }) => namesLanguage.test(name ?? ""));
+      return (named.length > 0 ? named : listed).map(({ name, languageCodes }) => ({
         id: name ?? "",
         name: "",
         languages: languageCodes ?? [],

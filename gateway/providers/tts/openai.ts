@@ -55,6 +55,11 @@ interface Speaking {
   refused: Set<string>;
 }
 
+/** The newer voices have no setting for their speed. */
+function obeysSpeed(model: string): boolean {
+  return !model.startsWith("gpt-4o");
+}
+
 /** Speaks in `voice`, or in the configured one where the server does not have that. */
 async function request(
   { client, model, configured, refused }: Speaking,
@@ -62,7 +67,7 @@ async function request(
   voice: string,
   signal: AbortSignal,
 ): Promise<Response> {
-  const takesSpeed = speedRatio !== 1 && !model.startsWith("gpt-4o");
+  const takesSpeed = speedRatio !== 1 && obeysSpeed(model);
   const create = (as: string) =>
     client.audio.speech.create(
       {
@@ -140,6 +145,7 @@ export function createOpenAiTts(options: VoiceVendorOptions): PooledVoice {
   return {
     name,
     model,
+    speedOf: (ratio) => (obeysSpeed(model) ? ratio : 1),
     pool: () => ({ ...(http.pool() ?? { open: inUse, waiting: 0 }), inUse }),
     stream: (request, context) =>
       streamFromVendor<TtsEvent>(name, context, async (call) => {

@@ -32,8 +32,8 @@ export interface VoiceBook {
   judge(fault: ProviderFault | null, id: string): ProviderFault | null;
 }
 
-/** What vendors refuse for the voice's sake: they don't know it, or sell it to others only. */
-const voiceRefusal = /voice|may not/;
+/** How a refusal begins that is about the voice, and about nothing else. */
+export const refusedVoice = "the vendor does not know the voice";
 
 export function createVoiceBook(fallbackId: string): VoiceBook {
   let ids = new Map<string, string>();
@@ -53,7 +53,8 @@ export function createVoiceBook(fallbackId: string): VoiceBook {
       ids = fresh;
     },
     judge(fault, id) {
-      if (fault?.blame !== "key" || id === fallbackId || !voiceRefusal.test(fault.message)) return fault;
+      if (fault?.blame !== "key" || id === fallbackId || !fault.message.startsWith(refusedVoice))
+        return fault;
       for (const [name, known] of ids) if (known === id) ids.delete(name);
       return requestFault("the vendor refused the session's voice");
     },

@@ -108,6 +108,11 @@ export const malformed: [unknown, string, string | null][] = [
     "invalid_value",
     "session.audio.input.transcription.language",
   ],
+  [
+    session({ audio: { input: { transcription: { language: "-" } } } }),
+    "invalid_value",
+    "session.audio.input.transcription.language",
+  ],
   [turn(false as unknown as object), "invalid_value", "session.audio.input.turn_detection"],
   [turn({ threshold: 0.5 }), "missing_required_parameter", "session.audio.input.turn_detection.type"],
   [turn({ type: "vad" }), "invalid_value", "session.audio.input.turn_detection.type"],
