@@ -57,8 +57,11 @@ export function finish(
 ): void {
   const output = [...response.output];
   if (response.message) {
-    const item = closeMessage(change, response, response.message, status === "completed");
-    output.splice(response.message.outputIndex, 0, item);
+    const { message } = response;
+    const item = closeMessage(change, response, message, status === "completed");
+    if (status === "failed" || status === "incomplete")
+      change.updateItem(message.itemId, (stored) => ({ ...stored, fellShort: true }));
+    output.splice(message.outputIndex, 0, item);
   }
   change.set({ responses: change.state.responses.filter((other) => other.id !== response.id) });
   if (!response.outOfBand && response.message && response.modality === "audio") {

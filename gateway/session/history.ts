@@ -95,7 +95,8 @@ function toMessage(stored: StoredItem): AiMessage | null {
       }
       const text = heardText(stored).trim();
       if (text === "") return null;
-      return stored.heardMs === undefined && item.status !== "incomplete"
+      const isWhole = item.status !== "incomplete" || stored.fellShort === true;
+      return stored.heardMs === undefined && isWhole
         ? { role: "assistant", text }
         : { role: "assistant", text, interrupted: true };
     }

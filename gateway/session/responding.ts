@@ -286,7 +286,8 @@ function addText(
   const message = openMessage(change, response, aside);
   const { itemId, outputIndex } = message;
   const whole = message.text + delta;
-  change.updateResponse(response.id, { message: { ...message, text: whole } });
+  const pieces = response.outOfBand && piece ? { pieces: [...(message.pieces ?? []), piece] } : {};
+  change.updateResponse(response.id, { message: { ...message, text: whole, ...pieces } });
   change.updateItem(itemId, (stored) => ({
     ...stored,
     item: messageItem(response, itemId, whole, "in_progress"),
@@ -328,7 +329,8 @@ export function onPieceKnown(change: Change, event: Event<"pieceKnown">): void {
   if (!message) return;
   const { fromMs, durationMs, words, text, silences } = event;
   let shortened = false;
-  const pieces = (change.item(message.itemId)?.pieces ?? []).map((piece) => {
+  const known = change.item(message.itemId)?.pieces ?? message.pieces ?? [];
+  const pieces = known.map((piece) => {
     if (piece.fromMs !== fromMs) return piece;
     shortened = text !== undefined && text !== piece.text;
     return { ...piece, durationMs, words, text: text ?? piece.text, ...(silences && { silences }) };
@@ -336,7 +338,8 @@ export function onPieceKnown(change: Change, event: Event<"pieceKnown">): void {
   change.updateItem(message.itemId, (stored) => ({ ...stored, pieces }));
   if (!shortened) return;
   const whole = joinPieces(pieces);
-  change.updateResponse(response.id, { message: { ...message, text: whole } });
+  const kept = message.pieces ? { pieces } : {};
+  change.updateResponse(response.id, { message: { ...message, text: whole, ...kept } });
   const item = messageItem(response, message.itemId, whole, "in_progress");
   change.updateItem(message.itemId, (stored) => ({ ...stored, item }));
 }

@@ -36,6 +36,8 @@ export interface StoredItem {
   readonly aside?: true;
   /** The client itself said where it was cut: no ack changes that any more. */
   readonly truncated?: true;
+  /** It is incomplete, and nobody cut it: its reply failed, or reached its limit. */
+  readonly fellShort?: true;
 }
 
 /** Speech that is going on, or whose end is being waited for. */
@@ -104,6 +106,8 @@ export interface OpenMessage {
   readonly itemId: string;
   readonly outputIndex: number;
   readonly text: string;
+  /** What was said when, of a message that is no item of the conversation. */
+  readonly pieces?: readonly SpokenPiece[];
   /** A prepared sentence before the answer. */
   readonly aside?: true;
 }

@@ -56,24 +56,32 @@ describe("a response", () => {
     talk.endReply(outcome);
     expect(talk.of("responseDone")[0]?.response).toMatchObject(view);
     expect(talk.of("outputItemDone")[0]?.item).toMatchObject({ status: "incomplete" });
+    // Nobody interrupted it, and the AI is not told so.
+    talk.command(ask);
+    expect(talk.effectsOf("startReply").at(-1)?.request.messages).toEqual([
+      { role: "assistant", text: "Half a" },
+    ]);
   });
 
-  it("remembers and says in the end only what its voice had said when it broke off", () => {
-    const talk = asked();
-    talk.piece("Hello. ");
-    talk.piece("How are you today? ", { fromMs: 1_000 });
-    const { responseId } = talk;
-    const known = { fromMs: 1_000, durationMs: 400, words: null, text: "How are " };
-    talk.step({ type: "pieceKnown", responseId, ...known });
-    talk.piece("I'm sorry.", { fromMs: 1_400 });
-    const itemId = talk.state.responses[0]?.message?.itemId ?? "";
-    talk.endReply("failed");
-    const said = "Hello. How are I'm sorry.";
-    expect(textOf(talk.of("responseDone")[0]?.response.output[0])).toBe(said);
-    expect(talk.of("transcriptDone")[0]).toMatchObject({ transcript: said });
-    const stored = talk.state.items.find(({ item }) => item.id === itemId);
-    expect(textOf(stored?.item)).toBe(said);
-  });
+  it.each([false, true])(
+    "remembers and says in the end only what its voice had said when it broke off (out of band: %s)",
+    (outOfBand) => {
+      const talk = asked({ outOfBand });
+      talk.piece("Hello. ");
+      talk.piece("How are you today? ", { fromMs: 1_000 });
+      const { responseId } = talk;
+      const known = { fromMs: 1_000, durationMs: 400, words: null, text: "How are " };
+      talk.step({ type: "pieceKnown", responseId, ...known });
+      talk.piece("I'm sorry.", { fromMs: 1_400 });
+      const itemId = talk.state.responses[0]?.message?.itemId ?? "";
+      talk.endReply("failed");
+      const said = "Hello. How are I'm sorry.";
+      expect(textOf(talk.of("responseDone")[0]?.response.output[0])).toBe(said);
+      expect(talk.of("transcriptDone")[0]).toMatchObject({ transcript: said });
+      const stored = talk.state.items.find(({ item }) => item.id === itemId);
+      if (!outOfBand) expect(textOf(stored?.item)).toBe(said);
+    },
+  );
 
   it("takes no second one beside it, and says which one it is", () => {
     const talk = asked();
