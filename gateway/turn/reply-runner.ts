@@ -179,7 +179,7 @@ class Reply {
     if (this.#signal.aborted) return { outcome: "cancelled" };
     const said = this.#speech !== null || (this.#request.modality === "text" && this.#firstTextAtMs !== null);
     const before = this.#request.spokenPrefix.trim() !== "";
-    const silent = !said && this.#toolCalls === 0 && !before;
+    const silent = !said && this.#toolCalls === 0 && !before && this.#incomplete === null;
     if (silent && this.#request.recital === undefined) this.#fault ??= nothingToSay;
     if (this.#fault !== null) {
       const { code, message } = this.#fault;

@@ -13,8 +13,11 @@ const answering: ReadonlySet<FaultKind> = new Set([
   "wrong_rate",
   "truncated_utf8",
 ]);
+/** Vendors that have these are waited for: in the stages after them the spare stands beside the first vendor already. */
+const keepingWaiting: ReadonlySet<FaultKind> = new Set(["hang", "slow_first"]);
 /** Of faults that strike by chance so many calls must be left unharmed before it is none. */
 const chancesLeast = 20;
+const stages = ["stt", "ai", "tts"] as const;
 /** A call was on its way already. */
 const graceMs = 500;
 
@@ -37,22 +40,32 @@ function spellsOf({ faults }: DrillRun): Spell[] {
   });
 }
 
-/** Who is asked for sure while this is on: nobody before it in its chain goes on answering. */
+/**
+ * Who is asked for sure while this is on: nobody before it in its chain goes on answering, and no stage before that has kept
+ * the turn waiting, so that the spare comes before it.
+ */
 function isExposed({ chains }: Drill, spells: readonly Spell[], spell: Spell): boolean {
   const stage = registry[spell.standin].capability;
-  const line = chains[stage].flatMap((link) => standinOf(stage, link) ?? []);
-  return line
-    .slice(0, Math.max(0, line.indexOf(spell.standin)))
-    .every((before) =>
-      spells.some(
-        (other) =>
-          other.standin === before &&
-          other.share === 1 &&
-          !answering.has(other.kind) &&
-          other.fromMs <= spell.fromMs + graceMs &&
-          other.untilMs >= spell.untilMs,
-      ),
-    );
+  const lineOf = (one: typeof stage) => chains[one].flatMap((link) => standinOf(one, link) ?? []);
+  const line = lineOf(stage);
+  const ahead = line.slice(0, Math.max(0, line.indexOf(spell.standin)));
+  const inStagesBefore = stages.slice(0, stages.indexOf(stage)).flatMap(lineOf);
+  const isWaitedFor = (other: Spell) =>
+    inStagesBefore.includes(other.standin) &&
+    keepingWaiting.has(other.kind) &&
+    other.fromMs < spell.untilMs &&
+    other.untilMs > spell.fromMs;
+  if (ahead.length > 0 && spells.some(isWaitedFor)) return false;
+  return ahead.every((before) =>
+    spells.some(
+      (other) =>
+        other.standin === before &&
+        other.share === 1 &&
+        !answering.has(other.kind) &&
+        other.fromMs <= spell.fromMs + graceMs &&
+        other.untilMs >= spell.untilMs,
+    ),
+  );
 }
 
 /** Each fault must have struck, on every stand-in that was asked for sure. */

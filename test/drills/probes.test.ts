@@ -83,6 +83,14 @@ describe("faults that were put on", () => {
     expect(unmet(runOf("second-falls-too", [...calls, callAt("claude", 200, "cut")], faults))).toEqual([]);
   });
 
+  it("need not have struck the second in line where the turn had waited before: the spare comes first", () => {
+    const hang = { kind: "hang" };
+    const names = ["google-stt", "deepgram", "gemini", "claude"] as const;
+    const faults = names.map((name): [number, StandinName, typeof hang] => [0, name, hang]);
+    const calls = [callAt("google-stt", 100, "hang"), callAt("gemini", 3000, "hang")];
+    expect(unmet(runOf("everything-hangs", calls, faults))).toEqual(["calls that hang struck at deepgram"]);
+  });
+
   it("must have refused connections, and let none through", () => {
     const faults: Parameters<typeof runOf>[2] = [[0, "gemini", { kind: "refuse" }]];
     const refused = [{ stage: "ai", provider: "gemini", outcome: "failed" }];
