@@ -1,8 +1,9 @@
 /** How a vendor's answer becomes our events: rubbish is refused, arguments are handed on whole and once. */
-import type { AiEvent, AiProvider, Usage } from "../provider.ts";
+import type { AiEvent, AiProvider, AiRequest, CallContext, ProviderFault, Usage } from "../provider.ts";
 import { malformedAnswer, VendorError } from "../vendor-fault.ts";
-import type { StreamCall } from "../vendor-stream.ts";
-import { estimateTokens } from "./tokens.ts";
+import type { StreamCall, VendorStreamOptions } from "../vendor-stream.ts";
+import { streamFromVendor } from "../vendor-stream.ts";
+import { estimateInputTokens, estimateTokens } from "./tokens.ts";
 
 /** What an AI provider yields before its end. */
 export type AiOutput = Exclude<
@@ -12,6 +13,31 @@ export type AiOutput = Exclude<
 
 /** Arguments of one call at most; models that loop write without end. */
 export const argumentCharsMax = 256 * 1024;
+
+/**
+ * A vendor's answer as a stream. What the vendor was given to read is charged, also where the call was given up before it
+ * said how much that was: the most that it can have read. A refusal says that it read nothing.
+ */
+export function streamAnswer(
+  name: string,
+  request: AiRequest,
+  context: CallContext,
+  answer: (call: StreamCall<AiOutput>) => Promise<ProviderFault | null>,
+  options?: VendorStreamOptions,
+): ReturnType<typeof streamFromVendor<AiOutput>> {
+  return streamFromVendor<AiOutput>(
+    name,
+    context,
+    async (call) => {
+      try {
+        return await answer(call);
+      } finally {
+        if (call.signal.aborted) call.usage.inputTokens ??= estimateInputTokens(request);
+      }
+    },
+    options,
+  );
+}
 
 /** @throws {VendorError} for text that holds what bytes that are no UTF-8 turn into */
 export function emitText(call: StreamCall<AiOutput>, delta: string | null | undefined): void {

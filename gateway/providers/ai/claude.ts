@@ -12,14 +12,12 @@ import {
 import { answered, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
-import { streamFromVendor } from "../vendor-stream.ts";
 import type { AiOutput, PendingCall } from "./answer-sink.ts";
-import { appendArguments, countWritten, emitCall, emitText, isWhole } from "./answer-sink.ts";
+import { appendArguments, countWritten, emitCall, emitText, isWhole, streamAnswer } from "./answer-sink.ts";
 import type { ClaudeFit } from "./claude-request.ts";
 import { claudeRequest, fitOfClaude } from "./claude-request.ts";
 import { clientFunctionName } from "./dialogue.ts";
 import { parameterFault } from "./model-fit.ts";
-import { countRead } from "./tokens.ts";
 
 const name = "claude";
 const ownUrl = "https://api.anthropic.com";
@@ -38,12 +36,7 @@ export function createClaudeAi({ clock, apiKey, url, model }: VendorOptions): Ai
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(
-        name,
-        context,
-        (call) => countRead(call, request, () => answer(asking, request, call)),
-        { faultOf },
-      ),
+      streamAnswer(name, request, context, (call) => answer(asking, request, call), { faultOf }),
     pool: () => http.pool(),
     warm: () => http.warm(baseURL),
     check(signal) {

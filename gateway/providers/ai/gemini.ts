@@ -16,12 +16,10 @@ import {
 import { answered, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
-import { streamFromVendor } from "../vendor-stream.ts";
 import type { AiOutput } from "./answer-sink.ts";
-import { emitCall, emitText } from "./answer-sink.ts";
+import { emitCall, emitText, streamAnswer } from "./answer-sink.ts";
 import { clientFunctionName } from "./dialogue.ts";
 import { geminiRequest } from "./gemini-request.ts";
-import { countRead } from "./tokens.ts";
 
 const name = "gemini";
 const ownUrl = "https://generativelanguage.googleapis.com";
@@ -50,12 +48,7 @@ export function createGeminiAi({ clock, apiKey, url, model }: VendorOptions): Ai
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(
-        name,
-        context,
-        (call) => countRead(call, request, () => answer(asking, request, call)),
-        { faultOf },
-      ),
+      streamAnswer(name, request, context, (call) => answer(asking, request, call), { faultOf }),
     pool: () => http.pool(),
     warm: () => http.warm(baseUrl),
     check(signal) {

@@ -13,14 +13,21 @@ import {
 import { answered, createVendorHttp, probe } from "../vendor-http.ts";
 import type { VendorOptions } from "../vendor-options.ts";
 import type { StreamCall } from "../vendor-stream.ts";
-import { streamFromVendor } from "../vendor-stream.ts";
 import type { AiOutput, PendingCall } from "./answer-sink.ts";
-import { appendArguments, countWritten, emitCall, emitText, isObject, isWhole } from "./answer-sink.ts";
+import {
+  appendArguments,
+  countWritten,
+  emitCall,
+  emitText,
+  isObject,
+  isWhole,
+  streamAnswer,
+} from "./answer-sink.ts";
 import { clientFunctionName } from "./dialogue.ts";
 import { type ModelFit, parameterFault } from "./model-fit.ts";
 import { effortOfOpenAi, type OpenAiEffort, openAiRequest } from "./openai-request.ts";
 import { createThoughtFilter, type ThoughtFilter } from "./thought-filter.ts";
-import { countRead, estimateInputTokens } from "./tokens.ts";
+import { estimateInputTokens } from "./tokens.ts";
 
 const name = "openai";
 const ownUrl = "https://api.openai.com/v1";
@@ -42,12 +49,7 @@ export function createOpenAiAi({ clock, apiKey, url, model }: VendorOptions): Ai
   return {
     ...{ name, model },
     stream: (request, context) =>
-      streamFromVendor(
-        name,
-        context,
-        (call) => countRead(call, request, () => answer(asking, request, call)),
-        { faultOf },
-      ),
+      streamAnswer(name, request, context, (call) => answer(asking, request, call), { faultOf }),
     pool: () => http.pool(),
     warm: () => http.warm(baseURL),
     check(signal) {
